@@ -1,0 +1,157 @@
+"""One database set-up for SQLite and PostgreSQL: read-only unless a write was asked for."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    event,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+BUSY_TIMEOUT_SECONDS = 15
+_WRITING = "server_write"
+
+_NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Keep aware UTC datetimes; a naive one is refused instead of guessed at."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return UTC for the database; SQLite has no zones and stores it bare."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return an aware UTC datetime."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def create_database() -> SQLAlchemy:
+    """Return an extension whose models share one naming convention."""
+    metadata = MetaData(naming_convention=_NAMING)
+    base = type("Base", (DeclarativeBase,), {"metadata": metadata})
+    return SQLAlchemy(model_class=base)
+
+
+def parse_database_url(raw: str) -> str:
+    """Return a database URL that this code supports, else raise ValueError."""
+    try:
+        url = make_url(raw)
+    except Exception as error:
+        raise ValueError("it is not a database URL") from error
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise ValueError(f"driver {url.drivername!r} is not supported")
+    if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("SQLite needs a file: several workers share the database")
+    return raw
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return Flask-SQLAlchemy's engine options for the URL."""
+    if make_url(url).drivername == "sqlite":
+        return {
+            "connect_args": {"timeout": BUSY_TIMEOUT_SECONDS},
+            "hide_parameters": True,
+        }
+    return {
+        "pool_pre_ping": True,
+        "pool_size": 5,
+        "max_overflow": 10,
+        "pool_timeout": 10,
+        "connect_args": {"connect_timeout": 5},
+        "hide_parameters": True,
+        "execution_options": {"postgresql_readonly": True},
+    }
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Make SQLite durable and strict, and its transactions say at once what they are."""
+    if engine.dialect.name != "sqlite":
+        return
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin_sqlite)
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transaction handling cannot begin IMMEDIATE; ours can.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = bool(connection.get_execution_options().get(_WRITING))
+    # A write that nobody announced would begin as a read and could fail half-way with
+    # "database is locked"; query_only turns it into an error at once, in every test.
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def writable(connection: Connection) -> Connection:
+    """Return the connection with its next transactions allowed to write."""
+    return connection.execution_options(**_write_options(connection.dialect.name))
+
+
+def _write_options(dialect: str) -> dict[str, Any]:
+    if dialect == "postgresql":
+        return {_WRITING: True, "postgresql_readonly": False}
+    return {_WRITING: True}
+
+
+@contextmanager
+def writing(db: SQLAlchemy) -> Iterator[Session]:
+    """Yield the session inside the one write transaction; commit at the end, or roll back.
+
+    What was read before is let go first, so that decisions are taken on rows read under the
+    write's own locks. Not reentrant: a nested call would commit half of the outer one.
+    """
+    session = db.session()
+    if session.info.get(_WRITING):
+        raise RuntimeError("a write transaction is open already")
+    session.rollback()
+    session.info[_WRITING] = True
+    try:
+        session.connection(execution_options=_write_options(db.engine.dialect.name))
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop(_WRITING, None)
+
+
+Writing = Callable[[], AbstractContextManager[Session]]

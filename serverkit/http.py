@@ -1,0 +1,104 @@
+"""What every answer and every body of both servers has in common."""
+
+import logging
+import re
+import time
+import uuid
+import zlib
+from io import BytesIO
+from typing import BinaryIO, cast
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+log = logging.getLogger("request")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+
+def register_http(app: Flask, *, trusted_proxies: int) -> None:
+    """Give the app request ids, one log line per request, and the security headers."""
+    if trusted_proxies:
+        n = trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_port=n)  # type: ignore[method-assign]
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def _begin() -> None:
+    offered = request.headers.get("X-Request-ID", "")
+    g.request_id = offered if _REQUEST_ID.match(offered) else uuid.uuid4().hex
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Request-ID"] = g.get("request_id", "")
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    if request.is_secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    _log_request(response)
+    return response
+
+
+def _log_request(response: Response) -> None:
+    duration = time.perf_counter() - g.get("started", time.perf_counter())
+    # Probes come every second and say nothing while all is well.
+    quiet = request.path in ("/healthz", "/readyz", "/health") and response.status_code < 400
+    log.log(
+        logging.DEBUG if quiet else logging.INFO,
+        "request",
+        extra={
+            "method": request.method,
+            "path": request.path[:512],
+            "status": response.status_code,
+            "duration_ms": round(duration * 1000, 1),
+            "remote": request.remote_addr,
+            "request_id": g.get("request_id"),
+        },
+    )
+
+
+def read_body(limit_bytes: int) -> bytes:
+    """Return the request's body, inflated when it is gzip; 413 when it is over the limit.
+
+    The limit counts inflated bytes, so a small bomb is stopped while it inflates.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", ""):
+        raise BadRequest("Send the body as it is or with Content-Encoding: gzip.")
+    request.max_content_length = limit_bytes
+    raw = request.get_data(cache=False)
+    if encoding != "gzip":
+        return raw
+    return inflate(raw, limit_bytes)
+
+
+def inflate(raw: bytes, limit_bytes: int) -> bytes:
+    """Return the content of one gzip stream of at most `limit_bytes`."""
+    stream, out = cast(BinaryIO, BytesIO(raw)), BytesIO()
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        while chunk := stream.read(65_536):
+            out.write(inflater.decompress(chunk, limit_bytes + 1 - out.tell()))
+            if out.tell() > limit_bytes:
+                raise RequestEntityTooLarge
+            if inflater.unconsumed_tail:
+                raise RequestEntityTooLarge
+    except zlib.error as error:
+        raise BadRequest("The gzip body is damaged.") from error
+    if not inflater.eof or inflater.unused_data:
+        raise BadRequest("The gzip body is cut off or is followed by something else.")
+    return out.getvalue()
