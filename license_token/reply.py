@@ -60,14 +60,6 @@ class ReplyClaims:
         check_bytes(self.jti, "jti", least=NONCE_BYTES, most=MAX_JTI_BYTES)
         check_integer(self.seq, "seq")
         check_hint(self.key_hint, "key_hint")
-        if not self.presigned:
-            check_uuid4(self.audience, "aud")
-            check_bytes(self.nonce, "nonce", least=NONCE_BYTES, most=NONCE_BYTES)
-            check_thumbprint(self.confirmation, "cnf.jkt")
-
-    @property
-    def presigned(self) -> bool:
-        """Whether any server may install it; raises MalformedError for a mixture."""
         marks = (
             self.audience == ANY_INSTANCE,
             self.nonce is None,
@@ -75,12 +67,21 @@ class ReplyClaims:
             self.audit is None,
             self.seq == 0,
         )
-        if any(marks) and not all(marks):
+        if all(marks):
+            return
+        if any(marks):
             raise MalformedError(
                 "aud *, seq 0 and null for nonce, cnf and audit belong together: "
-                "the license is neither pre-signed nor bound to a server."
+                "this license is neither pre-signed nor bound to a server."
             )
-        return all(marks)
+        check_uuid4(self.audience, "aud")
+        check_bytes(self.nonce, "nonce", least=NONCE_BYTES, most=NONCE_BYTES)
+        check_thumbprint(self.confirmation, "cnf.jkt")
+
+    @property
+    def presigned(self) -> bool:
+        """Whether any server may install it."""
+        return self.audience == ANY_INSTANCE
 
     def to_claims(self) -> dict[str, Any]:
         """Return the claims under their names in the document."""
@@ -110,7 +111,7 @@ class Reply:
 
 
 def sign_reply(claims: ReplyClaims, *, signing_key: SigningKey, certificate: str) -> str:
-    """Return `reply~certificate`; the certificate must be that of the signing key."""
+    """Return `reply~certificate`; readers refuse it unless the certificate fits the key."""
     joined = f"{jws.sign(claims.to_claims(), typ=TYP, signing_key=signing_key)}~{certificate}"
     _check_length(joined)
     return joined
