@@ -72,7 +72,13 @@ def register_problems(app: Flask, page: Page | None) -> None:
     def answer(problem: Problem) -> Response:
         if page is None or wants_json():
             return problem_response(problem)
-        response = Response(page(problem), problem.status, content_type="text/html; charset=utf-8")
+        try:
+            body = page(problem)
+        except Exception:
+            # The page may need what is just broken (the database); the document needs nothing.
+            log.exception("the error page cannot be rendered")
+            return problem_response(problem)
+        response = Response(body, problem.status, content_type="text/html; charset=utf-8")
         response.headers.update(problem.headers)
         return response
 

@@ -1,0 +1,49 @@
+"""How gunicorn serves Sentari. Command-line options and GUNICORN_CMD_ARGS win over this."""
+
+import os
+import ssl
+import sys
+import tempfile
+
+from sentari import create_app
+from sentari.config import Settings
+from sentari.startup import prepare
+from serverkit.schema import SchemaError
+from serverkit.settings import SettingsError
+
+wsgi_app = "app:app"
+bind = os.environ.get("SENTARI_BIND", "0.0.0.0:8000")
+workers = 2
+worker_class = "gthread"
+threads = 8
+timeout = 60
+graceful_timeout = 25
+keepalive = 5
+control_socket_disable = True
+# The heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+limit_request_line = 8190
+forwarded_allow_ips = ""  # forwarded headers are believed by SENTARI_TRUSTED_PROXIES alone
+
+try:
+    _settings = Settings.from_env()
+except SettingsError as error:
+    sys.exit(f"sentari: {error}")
+
+if _settings.tls_cert and _settings.tls_key:
+    certfile, keyfile = str(_settings.tls_cert), str(_settings.tls_key)
+
+
+def ssl_context(_config, default_ssl_context_factory):
+    """Serve TLS 1.3 only."""
+    context = default_ssl_context_factory()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
+
+
+def on_starting(_server):
+    """Migrate and make the first admin, once, before any worker starts."""
+    try:
+        prepare(create_app(_settings))
+    except SchemaError as error:
+        sys.exit(f"sentari: {error}")

@@ -1,0 +1,58 @@
+"""Sentari: the customer's server."""
+
+from apiflask import APIFlask
+
+from sentari.accounts.sessions import load_from_request, load_from_session
+from sentari.api import register_api
+from sentari.cli import register_commands
+from sentari.config import CHECKOUT, Settings
+from sentari.extensions import Sentari, csrf, db, login_manager
+from sentari.flask_config import flask_config
+from sentari.rate_limits import create_rate_limiter
+from sentari.version import VERSION
+from sentari.web import error_page, register_pages
+from sentari.web.access import register_access
+from sentari.web.context import register_context
+from serverkit.clock import Clock, SystemClock
+from serverkit.database import prepare_engine
+from serverkit.http import register_http
+from serverkit.logs import configure_logs
+from serverkit.problems import register_problems
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock | None = None) -> APIFlask:
+    """Build the server: no network, no thread, no migration happens here."""
+    settings = settings or Settings.from_env()
+    clock = clock or SystemClock()
+    configure_logs(settings.log_level, settings.log_format)
+
+    app = APIFlask(
+        __name__,
+        title="Sentari",
+        version=VERSION,
+        json_errors=False,
+        docs_path=None,
+        spec_path="/api/v1/openapi.json",
+        template_folder=str(CHECKOUT / "templates"),
+        static_folder=str(CHECKOUT / "static"),
+    )
+    app.config.from_mapping(flask_config(settings))
+
+    db.init_app(app)
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    login_manager.user_loader(load_from_session)
+    login_manager.request_loader(load_from_request)
+    with app.app_context():
+        prepare_engine(db.engine)
+        rate_limiter = create_rate_limiter(db.engine, clock)
+    app.extensions["sentari"] = Sentari(settings, clock, rate_limiter)
+
+    register_http(app, trusted_proxies=settings.trusted_proxies)
+    register_problems(app, error_page)
+    register_access(app, lambda _gate_class: None)
+    register_context(app)
+    register_pages(app)
+    register_api(app)
+    register_commands(app)
+    return app

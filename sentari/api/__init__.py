@@ -1,0 +1,13 @@
+"""The JSON API, version 1: one blueprint per noun."""
+
+from apiflask import APIFlask
+
+from sentari.api import audit
+
+BLUEPRINTS = (audit.blueprint,)
+
+
+def register_api(app: APIFlask) -> None:
+    """Register every blueprint of the API."""
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,19 @@
+"""flask db upgrade."""
+
+import click
+from flask.cli import AppGroup
+
+from sentari.cli.output import reports
+from sentari.extensions import db
+from sentari.startup import schema
+from serverkit.schema import SchemaError
+
+group = AppGroup("db", help="The database.")
+
+
+@group.command("upgrade")
+@reports(SchemaError)
+def upgrade() -> None:
+    """Bring the database to this version's schema."""
+    schema().upgrade(db.engine)
+    click.echo(f"The database has schema {schema().expected}.")

@@ -1,0 +1,173 @@
+"""All settings of the server, read once into one frozen value."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from serverkit.database import parse_database_url
+from serverkit.secrets import SHORTEST_SECRET, load_or_create_secret
+from serverkit.settings import EnvReader, SettingsError, parse_service_url, parse_url
+
+PREFIX = "SENTARI_"
+DEFAULT_LICENSE_SERVER = "https://license.sentari.dev"
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """How the server reaches the outside: nothing else of the environment is used."""
+
+    https_proxy: str | None = field(default=None, repr=False)
+    http_proxy: str | None = field(default=None, repr=False)
+    no_proxy: str | None = None
+    ca_bundle: Path | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The server's settings; `docs/operations.md` says what each does."""
+
+    database_url: str = field(repr=False)
+    data_dir: Path
+    secret_key: str = field(repr=False)
+    license_key: str | None = field(default=None, repr=False)
+    license_mode: str = "online"
+    license_server_url: str = DEFAULT_LICENSE_SERVER
+    license_issuer: str = DEFAULT_LICENSE_SERVER
+    license_public_key_path: Path | None = None
+    license_check_interval_seconds: int = 3600
+    outbound: Outbound = Outbound()
+    bootstrap_admin_email: str | None = None
+    bootstrap_admin_password: str | None = field(default=None, repr=False)
+    enrollment_token: str | None = field(default=None, repr=False)
+    mtls_required: bool = True
+    trusted_proxies: int = 0
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    public_url: str | None = None
+    log_level: str = "info"
+    log_format: str = "console"
+    debug: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment; raise SettingsError for a value the server cannot start with."""
+        environ = os.environ if environ is None else environ
+        env = EnvReader(environ, PREFIX)
+        data_dir = env.value(f"{PREFIX}DATA_DIR", CHECKOUT / "var", Path, "a directory").absolute()
+        database_url = env.value(
+            f"{PREFIX}DATABASE_URL",
+            f"sqlite:///{data_dir / 'sentari.db'}",
+            parse_database_url,
+            "sqlite:////absolute/path.db or postgresql+psycopg://user:password@host/name",
+        )
+        values = {
+            **_license(env),
+            **_access(env),
+            **_serving(env),
+            "outbound": _outbound(env, environ),
+            "secret_key": _secret_key(env, database_url, data_dir),
+        }
+        return cls(database_url, data_dir, **values, warnings=tuple(env.unknown_names()))  # type: ignore[arg-type]
+
+
+def _license(env: EnvReader) -> dict[str, object]:
+    url_form = "an https:// URL, or http:// to a loopback host"
+    server_url = env.value(
+        f"{PREFIX}LICENSE_SERVER_URL", DEFAULT_LICENSE_SERVER, parse_service_url, url_form
+    )
+    path = _file(env, f"{PREFIX}LICENSE_PUBLIC_KEY_PATH")
+    return {
+        "license_key": env.secret(f"{PREFIX}LICENSE_KEY"),
+        "license_mode": env.choice(f"{PREFIX}LICENSE_MODE", "online", ("online", "airgap")),
+        "license_server_url": server_url,
+        "license_issuer": env.value(
+            f"{PREFIX}LICENSE_ISSUER", server_url, parse_service_url, url_form
+        ),
+        "license_public_key_path": path,
+        "license_check_interval_seconds": env.integer(
+            f"{PREFIX}LICENSE_CHECK_INTERVAL_SECONDS", 3600, 60, 86_400
+        ),
+    }
+
+
+def _access(env: EnvReader) -> dict[str, object]:
+    debug = env.boolean(f"{PREFIX}DEBUG", False)
+    mtls_required = env.boolean(f"{PREFIX}MTLS_REQUIRED", True)
+    if not mtls_required and not debug:
+        raise SettingsError(
+            f"{PREFIX}MTLS_REQUIRED", "false lets any client speak for any device",
+            f"true, or false together with {PREFIX}DEBUG=true",
+        )  # fmt: skip
+    return {
+        "debug": debug,
+        "mtls_required": mtls_required,
+        "enrollment_token": env.secret(f"{PREFIX}ENROLLMENT_TOKEN"),
+        "bootstrap_admin_email": env.text(f"{PREFIX}BOOTSTRAP_ADMIN_EMAIL"),
+        "bootstrap_admin_password": env.secret(f"{PREFIX}BOOTSTRAP_ADMIN_PASSWORD"),
+    }
+
+
+def _serving(env: EnvReader) -> dict[str, object]:
+    certificate, key = _file(env, f"{PREFIX}TLS_CERT"), _file(env, f"{PREFIX}TLS_KEY")
+    if bool(certificate) != bool(key):
+        raise SettingsError(f"{PREFIX}TLS_CERT", "certificate and key go together", "both or none")
+    levels = ("debug", "info", "warning", "error")
+    return {
+        "tls_cert": certificate,
+        "tls_key": key,
+        "trusted_proxies": env.integer(f"{PREFIX}TRUSTED_PROXIES", 0, 0, 10),
+        "public_url": env.value(f"{PREFIX}PUBLIC_URL", None, _public_url, "an http(s) URL"),
+        "log_level": env.choice(f"{PREFIX}LOG_LEVEL", "info", levels),
+        "log_format": env.choice(f"{PREFIX}LOG_FORMAT", "console", ("console", "json")),
+    }
+
+
+def _outbound(env: EnvReader, environ: Mapping[str, str]) -> Outbound:
+    def standard(name: str) -> str | None:
+        # The upper-case HTTP_PROXY can be set by a request header under CGI; this is no CGI.
+        return environ.get(name.lower()) or environ.get(name) or None
+
+    return Outbound(
+        https_proxy=env.secret(f"{PREFIX}HTTPS_PROXY") or standard("HTTPS_PROXY"),
+        http_proxy=env.secret(f"{PREFIX}HTTP_PROXY") or standard("HTTP_PROXY"),
+        no_proxy=env.text(f"{PREFIX}NO_PROXY") or standard("NO_PROXY"),
+        ca_bundle=_file(env, f"{PREFIX}CA_BUNDLE"),
+    )
+
+
+def _secret_key(env: EnvReader, database_url: str, data_dir: Path) -> str:
+    name, accepted = f"{PREFIX}SECRET_KEY", f"at least {SHORTEST_SECRET} characters"
+    secret = env.secret(name)
+    if secret is None:
+        if make_url(database_url).drivername != "sqlite":
+            raise SettingsError(name, "it is required with PostgreSQL", accepted)
+        try:
+            secret = load_or_create_secret(data_dir / "secret_key")
+        except OSError as error:
+            fault = f"the data directory {data_dir} cannot be used: {error.strerror}"
+            raise SettingsError(f"{PREFIX}DATA_DIR", fault, "a writable directory") from error
+    if len(secret) < SHORTEST_SECRET:
+        raise SettingsError(name, f"it has only {len(secret)} characters", accepted)
+    return secret
+
+
+def _file(env: EnvReader, name: str) -> Path | None:
+    def parse(raw: str) -> Path:
+        path = Path(raw)
+        try:
+            with path.open("rb"):
+                return path.absolute()
+        except OSError as error:
+            raise ValueError(f"{raw[:200]!r} cannot be read: {error.strerror}") from error
+
+    return env.value(name, None, parse, "the path of a readable file")
+
+
+def _public_url(raw: str) -> str:
+    parse_url(raw)
+    return raw.rstrip("/")

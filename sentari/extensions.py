@@ -1,0 +1,38 @@
+"""What the app's parts share: the database, the forms' tokens, and the per-app services."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+from flask_login import LoginManager
+from flask_wtf import CSRFProtect
+from sqlalchemy.orm import Session
+
+from sentari.config import Settings
+from serverkit import database
+from serverkit.clock import Clock
+from serverkit.rate_limits import RateLimiter
+
+db = database.create_database()
+login_manager = LoginManager()
+csrf = CSRFProtect()
+
+
+@dataclass
+class Sentari:
+    """The services of one app; `current()` finds them from anywhere in a request."""
+
+    settings: Settings
+    clock: Clock
+    rate_limiter: RateLimiter
+
+
+def current() -> Sentari:
+    """Return the services of the app that is being served."""
+    return cast(Sentari, current_app.extensions["sentari"])
+
+
+def writing() -> AbstractContextManager[Session]:
+    """Open the one write transaction of a request or command."""
+    return database.writing(db)

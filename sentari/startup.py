@@ -1,0 +1,42 @@
+"""What happens once when a server starts, before it serves: schema, first admin."""
+
+import logging
+from functools import cache
+from pathlib import Path
+
+from flask import Flask
+
+from sentari.accounts.service import any_user, create_first_admin
+from sentari.extensions import current, db, writing
+from sentari.web.account import setup_token
+from serverkit.schema import Schema
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def schema() -> Schema:
+    """Return this version's migrations."""
+    return Schema(Path(__file__).parent / "migrations")
+
+
+def prepare(app: Flask) -> None:
+    """Migrate the database and make the first admin; nothing here needs the network."""
+    with app.app_context():
+        for warning in current().settings.warnings:
+            log.warning(warning)
+        schema().upgrade(db.engine)
+        _bootstrap_admin()
+        if not any_user(db.session()):
+            log.warning("no user yet: open /setup and enter the setup token %s", setup_token())
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _bootstrap_admin() -> None:
+    settings = current().settings
+    email, password = settings.bootstrap_admin_email, settings.bootstrap_admin_password
+    if not (email and password) or any_user(db.session()):
+        return
+    with writing() as session:
+        create_first_admin(session, email=email, password=password, at=current().clock.now())

@@ -1,0 +1,25 @@
+"""The pages: one blueprint per noun, and what all templates are given."""
+
+from flask import Flask, render_template
+
+from sentari.web import account, api_tokens, audit, probes, users
+from serverkit.problems import Problem
+
+BLUEPRINTS = (
+    account.blueprint,
+    api_tokens.blueprint,
+    audit.blueprint,
+    probes.blueprint,
+    users.blueprint,
+)
+
+
+def register_pages(app: Flask) -> None:
+    """Register every blueprint."""
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+
+
+def error_page(problem: Problem) -> str:
+    """Return the page that says what went wrong and what to do."""
+    return render_template("sentari/errors/error.html", problem=problem)

@@ -1,0 +1,130 @@
+"""The one hook in front of every endpoint: who asks, may they, is it licensed, is it forged.
+
+Deny by default: an endpoint that declares nothing is for signed-in viewers to read and for
+admins to change.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
+
+from sentari.accounts.sessions import Principal
+from sentari.extensions import csrf
+from serverkit.problems import Problem, wants_json
+
+View = TypeVar("View", bound=Callable[..., Any])
+Enforce = Callable[[str], None]
+
+GATE_CLASSES = ("open", "read", "write", "ingest")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_ATTRIBUTE = "sentari_access"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What one endpoint asks for; None means: by the method."""
+
+    role: str | None = None
+    public: bool = False
+    agent: bool = False
+    gate: str | None = None
+
+    def gate_class(self, method: str) -> str:
+        """Return the endpoint's one gate class for the method."""
+        return self.gate or ("read" if method in SAFE_METHODS else "write")
+
+    def needed_role(self, method: str) -> str:
+        """Return the role that the method needs."""
+        return self.role or ("viewer" if method in SAFE_METHODS else "admin")
+
+
+def access(
+    *,
+    role: str | None = None,
+    public: bool = False,
+    agent: bool = False,
+    gate: str | None = None,
+) -> Callable[[View], View]:
+    """Declare who may call the view and its gate class.
+
+    `public` asks for nobody, `agent` leaves the identity to the agents' own check.
+    """
+    if gate is not None and gate not in GATE_CLASSES:
+        raise ValueError(f"{gate} is not a gate class")
+
+    def declare(view: View) -> View:
+        setattr(view, _ATTRIBUTE, Access(role, public, agent, gate))
+        return view
+
+    return declare
+
+
+def access_of(app: Flask, endpoint: str) -> Access:
+    """Return what the endpoint declared, or the strict default."""
+    declared = getattr(app.view_functions.get(endpoint), _ATTRIBUTE, None)
+    if declared is None and (endpoint == "static" or endpoint.startswith("openapi.")):
+        return Access(public=True, gate="open")
+    return declared or Access()
+
+
+def register_access(app: Flask, enforce: Enforce) -> None:
+    """Put the hook in front of the app; `enforce` raises for a closed gate class."""
+
+    def guard() -> ResponseReturnValue | None:
+        if request.endpoint is None:
+            return None  # Nothing is there: 404 or 405, in every license state.
+        asked = access_of(current_app, request.endpoint)
+        if not (asked.public or asked.agent):
+            answer = _authenticate(asked)
+            if answer is not None:
+                return answer
+        enforce(asked.gate_class(request.method))
+        if not asked.agent:
+            _refuse_forged()
+        return None
+
+    app.before_request(guard)
+
+
+def _authenticate(asked: Access) -> ResponseReturnValue | None:
+    user: Principal = current_user
+    if not user.is_authenticated:
+        if wants_json():
+            detail = "Sign in, or send an API token: Authorization: Bearer stri_..."
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise Problem(401, "unauthenticated", "Not signed in", detail, headers=headers)
+        target = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("account.login", next=target))
+    if asked.needed_role(request.method) == "admin" and not user.is_admin:
+        raise Problem(403, "forbidden", "Not allowed", "Only an admin may do this.")
+    return None
+
+
+def _refuse_forged() -> None:
+    """Ask for the form token wherever a browser's cookie is what speaks for the user."""
+    if request.method in SAFE_METHODS:
+        return
+    by_token = current_user.is_authenticated and current_user.session_token is None
+    if by_token:
+        return
+    try:
+        csrf.protect()
+    except CSRFError as error:
+        detail = "The form was open for too long or did not come from here. Reload it and repeat."
+        raise Problem(400, "csrf", "The form has expired", detail) from error
+
+
+def safe_next(target: str | None) -> str:
+    """Return a path on this server to go to after signing in; anything else is the overview."""
+    home = url_for("overview.index")
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return home
+    parts = urlsplit(target)
+    clean = not any(ord(character) < 0x20 for character in target)
+    return target if clean and not parts.scheme and not parts.netloc else home

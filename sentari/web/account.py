@@ -1,0 +1,114 @@
+"""Sign in, sign out, first-run setup."""
+
+import hmac
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+
+from sentari.accounts import service
+from sentari.accounts.models import User, UserSession
+from sentari.accounts.service import AccountError
+from sentari.accounts.sessions import load_from_session
+from sentari.audit.store import record
+from sentari.extensions import current, db, writing
+from sentari.web.access import access, safe_next
+from sentari.web.forms import LoginForm, SetupForm
+from serverkit.passwords import PasswordRefusedError
+from serverkit.problems import Problem
+from serverkit.secrets import derive_key
+
+blueprint = Blueprint("account", __name__)
+_LOGIN_LIMIT = "5/minute"
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+@access(public=True, gate="open")
+def login() -> ResponseReturnValue:
+    """Show and take the sign-in form."""
+    target = safe_next(request.args.get("next"))
+    if current_user.is_authenticated:
+        return redirect(target)
+    if not service.any_user(db.session()):
+        return redirect(url_for("account.setup"))
+    form = LoginForm()
+    if form.validate_on_submit():
+        user = _verified(form.email.data, form.password.data)
+        if user is not None:
+            _sign_in(user)
+            return redirect(target)
+        form.password.errors = ["E-mail or password is wrong, or the account is disabled."]
+    return render_template("sentari/account/login.html", form=form), 422 if form.errors else 200
+
+
+def _verified(email: str, password: str) -> User | None:
+    limiter, now = current().rate_limiter, current().clock.now()
+    limiter.hit(_LOGIN_LIMIT, "login-address", request.remote_addr or "")
+    limiter.hit(_LOGIN_LIMIT, "login-account", email.strip().lower())
+    user = service.verify_login(db.session(), email, password)
+    if user is None:
+        with writing() as writer:
+            actor, target = "anonymous", email.strip()[:254]
+            detail = {"address": request.remote_addr or ""}
+            record(
+                writer, at=now, actor=actor, action="USER_LOGIN_FAILED",
+                target=target, detail=detail,
+            )  # fmt: skip
+    return user
+
+
+def _sign_in(user: User) -> None:
+    user_id = user.id
+    with writing() as writer:
+        fresh = writer.get_one(User, user_id)
+        token = service.begin_session(writer, fresh, at=current().clock.now())
+    session.clear()
+    login_user(load_from_session(token))
+
+
+@blueprint.post("/logout")
+@access(role="viewer", gate="open")
+def logout() -> ResponseReturnValue:
+    """End the session, here and in the database."""
+    digest = service.hash_token(current_user.session_token or "")
+    with writing() as writer:
+        writer.query(UserSession).filter_by(token_hash=digest).delete()
+    logout_user()
+    session.clear()
+    return redirect(url_for("account.login"))
+
+
+@blueprint.route("/setup", methods=["GET", "POST"])
+@access(public=True, gate="open")
+def setup() -> ResponseReturnValue:
+    """Make the first admin, with the token from the server's log."""
+    if service.any_user(db.session()):
+        raise Problem(404, "not_found", "Not found", "Sentari is set up already. Sign in instead.")
+    form = SetupForm()
+    if form.validate_on_submit() and _made_first_admin(form):
+        flash("Sentari is set up. Sign in.", "success")
+        return redirect(url_for("account.login"))
+    return render_template("sentari/account/setup.html", form=form), 422 if form.errors else 200
+
+
+def _made_first_admin(form: SetupForm) -> bool:
+    current().rate_limiter.hit(_LOGIN_LIMIT, "setup", request.remote_addr or "")
+    if not hmac.compare_digest(form.token.data.strip().encode(), setup_token().encode()):
+        form.token.errors = ["This is not the token in the server's log."]
+        return False
+    try:
+        with writing() as writer:
+            now = current().clock.now()
+            service.create_first_admin(
+                writer, email=form.email.data, password=form.password.data, at=now
+            )
+    except PasswordRefusedError as error:
+        form.password.errors = [str(error)]
+    except AccountError as error:
+        form.email.errors = [str(error)]
+    return not form.errors
+
+
+def setup_token() -> str:
+    """Return the token that proves access to the server's log; the same in every worker."""
+    return derive_key(current().settings.secret_key, "setup-token").hex()[:32]

@@ -1,0 +1,169 @@
+"""Shared fixtures: the two databases, the app, and the fixed cast."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import make_url
+
+from sentari import create_app
+from sentari.accounts.service import create_user
+from sentari.config import Settings
+from sentari.extensions import db, writing
+from sentari.startup import schema
+from tests.clocks import FakeClock
+from tests.postgres import shared_server
+
+SECRET = "a secret of the tests, long enough to be accepted"
+PASSWORD = "a password of the tests"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty migrated SQLite database, copied by each test that needs one."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    _migrate(f"sqlite:///{path}", path.parent)
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of an empty migrated PostgreSQL database, a template for each test's own."""
+    url = make_url(shared_server(tmp_path_factory))
+    name = f"template_{secrets.token_hex(6)}"
+    _execute(url.render_as_string(False), f"CREATE DATABASE {name}")
+    template = url.set(drivername="postgresql+psycopg", database=name)
+    text = template.render_as_string(False)
+    _migrate(text, tmp_path_factory.mktemp("pg-data"))
+    return text
+
+
+def _migrate(url: str, data_dir: Path) -> None:
+    app = create_app(Settings(url, data_dir, SECRET))
+    with app.app_context():
+        schema().upgrade(db.engine)
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _execute(url: str, statement: str) -> None:
+    url = url.replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    path = tmp_path / "sentari.db"
+    shutil.copy(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(migrated_postgres: str) -> Iterator[str]:
+    template = make_url(migrated_postgres)
+    name = f"test_{secrets.token_hex(6)}"
+    admin = template.set(database="postgres").render_as_string(False)
+    _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template.database}")
+    yield template.set(database=name).render_as_string(False)
+    _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of each kind in turn: for stores, caps and whatever locks."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+AppFactory = Callable[..., Flask]
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
+    """Build apps on a database URL with settings of one's own; disposed of afterwards."""
+    apps: list[Flask] = []
+
+    def make(url: str, **settings: object) -> Flask:
+        app = create_app(Settings(url, tmp_path, SECRET, **settings), clock=clock)
+        app.testing = False
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(make_app: AppFactory, sqlite_url: str) -> Flask:
+    """The server on SQLite."""
+    return make_app(sqlite_url)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A stranger's browser."""
+    return app.test_client()
+
+
+def add_user(app: Flask, email: str, role: str) -> None:
+    with app.app_context():
+        at = app.extensions["sentari"].clock.now()
+        with writing() as session:
+            create_user(session, email=email, password=PASSWORD, role=role, at=at, actor="test")
+
+
+def csrf_token(client: FlaskClient, path: str = "/login") -> str:
+    """Read the form token out of a page, as a browser would."""
+    page = client.get(path).get_data(as_text=True)
+    marker = 'name="csrf_token"'
+    tag = page[page.rindex("<", 0, page.index(marker)) : page.index(">", page.index(marker))]
+    return tag.split('value="')[1].split('"')[0]
+
+
+def sign_in(client: FlaskClient, email: str) -> None:
+    form = {"email": email, "password": PASSWORD, "csrf_token": csrf_token(client)}
+    answer = client.post("/login", data=form)
+    assert answer.status_code == 302, answer.get_data(as_text=True)
+
+
+@pytest.fixture
+def admin_client(app: Flask) -> FlaskClient:
+    """A signed-in admin's browser."""
+    add_user(app, "admin@example.com", "admin")
+    client = app.test_client()
+    sign_in(client, "admin@example.com")
+    return client
+
+
+@pytest.fixture
+def viewer_client(app: Flask) -> FlaskClient:
+    """A signed-in viewer's browser."""
+    add_user(app, "root@example.com", "admin")
+    add_user(app, "viewer@example.com", "viewer")
+    client = app.test_client()
+    sign_in(client, "viewer@example.com")
+    return client
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's own variables out of the tests."""
+    for name in list(os.environ):
+        if name.startswith(("SENTARI_", "LICENSE_SERVER_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
