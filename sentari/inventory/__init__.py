@@ -1,0 +1,1 @@
+"""What runs on every device: reading scans, keeping the inventory, answering questions."""

@@ -1,0 +1,158 @@
+"""The package records of a scan: fingerprints of what was sent, and what one record says. PURE.
+
+A record is one element of the scan's `packages`. Scans of one device are nearly the same from
+hour to hour, so a record is read only when its fingerprint was not seen in the scan before.
+"""
+
+import marshal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b, sha256
+from json import JSONEncoder
+from typing import Any, NamedTuple
+
+from sentari.inventory.ecosystems import ecosystem_of
+from sentari.inventory.faults import Fault, Faults, ScanError
+from sentari.inventory.text import Warnings, excerpt, mend
+
+MAX_PACKAGES = 100_000
+MAX_NAME, MAX_VERSION, MAX_PATH, MAX_LICENSE, MAX_WORD = 512, 256, 4096, 4096, 64
+FINGERPRINT_BYTES = 8
+
+# Another value makes every stored fingerprint old, so that all records are read afresh once.
+_READER_VERSION = b"1"
+# Version 2 of the format depends on nothing but the values; later ones note object identity.
+_MARSHAL_VERSION = 2
+
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+class PackageKey(NamedTuple):
+    """What `max_packages` counts once per device; compared verbatim."""
+
+    ecosystem: str
+    name: str
+    version: str
+
+    @property
+    def digest(self) -> bytes:
+        """Return 16 bytes that stand for the key; NUL cannot occur in the parts."""
+        return sha256("\0".join(self).encode()).digest()[:16]
+
+
+class Record(NamedTuple):
+    """One read record: the package and the JSON text of one location of it."""
+
+    key: PackageKey
+    location: str
+    mended: int
+
+
+# What the agent sends, the name under which it is kept, the longest text that is kept.
+_LOCATION_FIELDS = (
+    ("env_type", "env_type", MAX_WORD),
+    ("environment", "environment", MAX_PATH),
+    ("install_path", "install_path", MAX_PATH),
+    ("interpreter_version", "interpreter_version", MAX_VERSION),
+    ("installer_user", "installer_user", MAX_VERSION),
+    ("install_date", "install_date", MAX_WORD),
+    ("source_package", "source_package", MAX_NAME),
+    ("license_raw", "package_license", MAX_LICENSE),
+    ("license_spdx", "spdx_id", MAX_LICENSE),
+    ("license_tier", "package_license_tier", MAX_WORD),
+    ("container_runtime", "container_runtime", MAX_WORD),
+    ("container_name", "container_name", MAX_NAME),
+    ("container_id", "container_id", MAX_VERSION),
+    ("container_image_id", "container_image_id", MAX_VERSION),
+)
+
+
+@dataclass(frozen=True)
+class RawRecords:
+    """The records as they came, not looked into yet."""
+
+    values: tuple[Any, ...]
+
+    @cached_property
+    def _dumps(self) -> list[bytes]:
+        try:
+            return [marshal.dumps(value, _MARSHAL_VERSION) for value in self.values]
+        except ValueError as error:
+            raise ScanError([Fault("/packages", "a record is nested too deeply")]) from error
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Return 64 hex digits that depend on the set of records, not on their order."""
+        distinct = sorted(set(self._dumps))
+        return sha256(b"\0".join([_READER_VERSION, *distinct])).hexdigest()
+
+    @cached_property
+    def positions(self) -> dict[bytes, int]:
+        """Return the fingerprint of every distinct record with the place where it stands."""
+        return {
+            blake2b(dump, digest_size=FINGERPRINT_BYTES, person=_READER_VERSION).digest(): place
+            for place, dump in enumerate(self._dumps)
+        }
+
+    def read(self, places: Iterable[int], warnings: Warnings) -> dict[int, Record]:
+        """Return the records at the given places; ScanError names every wrong one."""
+        faults = Faults()
+        records = {}
+        for place in places:
+            record = read_record(self.values[place], f"/packages/{place}", faults, warnings)
+            if record is not None:
+                records[place] = record
+        faults.raise_if_any()
+        return records
+
+
+def read_record(value: object, pointer: str, faults: Faults, warnings: Warnings) -> Record | None:
+    """Return what one record says, or None after noting what is wrong with its structure."""
+    if not isinstance(value, dict):
+        faults.add(pointer, "must be an object")
+        return None
+    if not _is_well_formed(value, pointer, faults):
+        return None
+    before = warnings.count
+    key = _read_key(value, warnings)
+    location = _read_location(value, key, warnings)
+    return Record(key, location, warnings.count - before)
+
+
+def _is_well_formed(value: Mapping[str, Any], pointer: str, faults: Faults) -> bool:
+    wrong = [name for name in _REQUIRED_TEXTS if type(value.get(name)) is not str]
+    wrong += [name for name in _OPTIONAL_TEXTS if type(value.get(name)) not in _TEXT_OR_NULL]
+    if value.get("env_type") is None and not value.get("ecosystem"):
+        wrong.append("env_type")
+    for name in wrong:
+        faults.add(f"{pointer}/{name}", "must be a text")
+    return not wrong
+
+
+_TEXT_OR_NULL = (str, type(None))
+_REQUIRED_TEXTS = ("name", "version")
+_OPTIONAL_TEXTS = ("ecosystem", *(name for name, _, _ in _LOCATION_FIELDS))
+
+
+def _read_key(value: Mapping[str, Any], warnings: Warnings) -> PackageKey:
+    name = mend(value["name"], MAX_NAME, "package name", warnings)
+    version = mend(value["version"], MAX_VERSION, "version", warnings)
+    ecosystem = value.get("ecosystem") or ecosystem_of(value.get("env_type") or "")
+    return PackageKey(mend(ecosystem, MAX_WORD, "ecosystem", warnings), name, version)
+
+
+def _read_location(value: Mapping[str, Any], key: PackageKey, warnings: Warnings) -> str:
+    location: dict[str, Any] = {}
+    for sent, kept, limit in _LOCATION_FIELDS:
+        text = value.get(sent)
+        if text:
+            if len(text) > limit or not text.isascii() or "\0" in text:
+                text = mend(text, limit, f"{sent} of {excerpt(key.name)!r}:", warnings)
+            location[kept] = text
+    return _encode(location)
+
+
+def join_locations(locations: Iterable[str]) -> str:
+    """Return distinct locations as one JSON array whose text does not depend on their order."""
+    return "[" + ",".join(sorted(set(locations))) + "]"

@@ -1,0 +1,149 @@
+"""Read a scan as the agents send it: structure, limits, mending. PURE.
+
+Only a wrong structure is refused, because a refusal blocks the agent's queue for ever; text
+that a database cannot hold is mended and counted. The package records are not looked into
+here: most scans carry the same ones as the scan before (see records.py).
+"""
+
+from dataclasses import dataclass
+from json import JSONDecoder
+from typing import NoReturn
+
+from sentari.inventory.faults import Fault, Faults, MalformedScanError, ScanError
+from sentari.inventory.fields import Fields
+from sentari.inventory.records import MAX_PACKAGES, MAX_PATH, MAX_VERSION, MAX_WORD, RawRecords
+from sentari.inventory.scan_time import read_scan_time
+from sentari.inventory.text import Warnings, mend
+
+MAX_NODES = 2_000_000
+MAX_ERRORS, MAX_RUNTIMES, MAX_TAGS = 1_000, 500, 100
+MAX_HOSTNAME, MAX_TAG = 255, 128
+
+_ERROR_LIMITS = {"path": MAX_PATH, "env_type": MAX_WORD, "error": MAX_PATH, "timestamp": MAX_WORD}
+_RUNTIME_LIMITS = {
+    "name": MAX_VERSION,
+    "version": MAX_VERSION,
+    "cycle": MAX_WORD,
+    "distro": MAX_VERSION,
+    "install_path": MAX_PATH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One scan.
+
+    `tags` is None when the agent said nothing of them; errors and runtimes are flat objects of
+    texts; `error_count` counts also the errors that were not kept.
+    """
+
+    device_uid: str
+    hostname: str
+    os: str
+    os_release: str
+    arch: str
+    agent_version: str
+    runtime: str
+    scanned_at: str
+    tags: tuple[str, ...] | None
+    errors: tuple[dict[str, str], ...]
+    error_count: int
+    runtimes: tuple[dict[str, str], ...]
+    records: RawRecords
+    warnings: Warnings
+
+
+def read_scan(body: bytes) -> Scan:
+    """Return the scan in a request's body.
+
+    Raises MalformedScanError when it is not JSON, ScanError when its structure is wrong.
+    """
+    warnings, faults = Warnings(), Faults()
+    document = _load(body, warnings)
+    if not isinstance(document, dict):
+        raise ScanError([Fault("", "must be an object")])
+    fields = Fields(document, "", faults, warnings)
+    scan = Scan(
+        device_uid=fields.text("device_id", MAX_WORD, required=True),
+        hostname=fields.text("hostname", MAX_HOSTNAME, required=True),
+        os=fields.text("os", MAX_WORD, required=True),
+        os_release=_os_release(fields),
+        arch=fields.text("arch", MAX_WORD, required=True),
+        agent_version=fields.text("agent_version", MAX_WORD),
+        runtime=fields.text("runtime", MAX_WORD),
+        scanned_at=_scanned_at(fields),
+        tags=_tags(fields),
+        errors=fields.objects("errors", _ERROR_LIMITS, MAX_ERRORS),
+        error_count=len(fields.items("errors")),
+        runtimes=fields.objects("installed_runtimes", _RUNTIME_LIMITS, MAX_RUNTIMES),
+        records=_records(fields),
+        warnings=warnings,
+    )
+    faults.raise_if_any()
+    return scan
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _load(body: bytes, warnings: Warnings) -> object:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("utf-8-sig", "replace")
+        warnings.add("the document: bytes that are not UTF-8 were replaced")
+    # An empty list costs three bytes on the wire and some sixty in memory.
+    if text.count("{") + text.count("[") > MAX_NODES:
+        raise ScanError([Fault("", f"must not hold more than {MAX_NODES:,} lists and objects")])
+    try:
+        return _decoder.decode(text)
+    except RecursionError:
+        raise MalformedScanError([Fault("", "is nested too deeply")]) from None
+    except ValueError as error:
+        raise MalformedScanError([Fault("", f"is not JSON: {error}")]) from None
+
+
+def _records(fields: Fields) -> RawRecords:
+    if "packages" not in fields.members:
+        fields.faults.add("/packages", "is missing")
+    values = fields.items("packages")
+    if len(values) > MAX_PACKAGES:
+        fields.faults.add("/packages", f"must not have more than {MAX_PACKAGES:,} items")
+    return RawRecords(tuple(values))
+
+
+def _scanned_at(fields: Fields) -> str:
+    value = fields.members.get("scanned_at")
+    try:
+        return read_scan_time(value if isinstance(value, str) else "")
+    except ValueError:
+        fields.faults.add("/scanned_at", "must be a time like 2026-11-23T12:54:51.292124257Z")
+        return ""
+
+
+def _tags(fields: Fields) -> tuple[str, ...] | None:
+    if fields.members.get("tags") is None:
+        return None
+    values = fields.items("tags")
+    if len(values) > MAX_TAGS:
+        fields.warnings.add(f"tags: {len(values):,} came, the first {MAX_TAGS} were kept")
+    kept: dict[str, None] = {}
+    for place, value in enumerate(values[:MAX_TAGS]):
+        if type(value) is not str:
+            fields.faults.add(f"/tags/{place}", "must be a text")
+        else:
+            kept[mend(value, MAX_TAG, "tag", fields.warnings)] = None
+    return tuple(kept)
+
+
+def _os_release(fields: Fields) -> str:
+    value = fields.members.get("os_release")
+    if not isinstance(value, dict):
+        return fields.text("os_release", MAX_VERSION)
+    child = Fields(value, "/os_release", fields.faults, fields.warnings)
+    parts = (child.text("id", MAX_WORD), child.text("version_id", MAX_WORD))
+    return " ".join(part for part in parts if part)
