@@ -1,0 +1,1 @@
+"""What the license allows, decided here and nowhere else."""
