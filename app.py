@@ -1,5 +1,16 @@
 """The WSGI entry: gunicorn app:app, flask --app app."""
 
-from sentari import create_app
+import sys
 
-app = create_app()
+from sentari import create_app
+from sentari.config import Settings
+from serverkit.logs import configure_logs
+from serverkit.settings import SettingsError
+
+try:
+    settings = Settings.from_env()
+except SettingsError as error:
+    sys.exit(f"sentari: {error}")
+
+configure_logs(settings.log_level, settings.log_format)
+app = create_app(settings)

@@ -8,6 +8,7 @@ import tempfile
 from sentari import create_app
 from sentari.config import Settings
 from sentari.startup import prepare
+from serverkit.logs import configure_logs
 from serverkit.schema import SchemaError
 from serverkit.settings import SettingsError
 
@@ -30,6 +31,8 @@ try:
 except SettingsError as error:
     sys.exit(f"sentari: {error}")
 
+configure_logs(_settings.log_level, _settings.log_format)
+
 if _settings.tls_cert and _settings.tls_key:
     certfile, keyfile = str(_settings.tls_cert), str(_settings.tls_key)
 
@@ -43,6 +46,8 @@ def ssl_context(_config, default_ssl_context_factory):
 
 def on_starting(_server):
     """Migrate and make the first admin, once, before any worker starts."""
+    # gunicorn has put its own handlers up by now; every line goes out in the one form.
+    configure_logs(_settings.log_level, _settings.log_format)
     try:
         prepare(create_app(_settings))
     except SchemaError as error:

@@ -16,7 +16,6 @@ from sentari.web.context import register_context
 from serverkit.clock import Clock, SystemClock
 from serverkit.database import prepare_engine
 from serverkit.http import register_http
-from serverkit.logs import configure_logs
 from serverkit.problems import register_problems
 
 
@@ -24,8 +23,6 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     """Build the server: no network, no thread, no migration happens here."""
     settings = settings or Settings.from_env()
     clock = clock or SystemClock()
-    configure_logs(settings.log_level, settings.log_format)
-
     app = APIFlask(
         __name__,
         title="Sentari",

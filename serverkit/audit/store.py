@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DDL, Integer, String, Table, Text, event, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from serverkit.audit.chain import GENESIS, AuditEntry, Verdict, canonical, next_entry, verify
@@ -100,14 +101,21 @@ class AuditStore:
 
     def _locked_head(self, session: Session) -> Any:
         query = select(self._head).where(self._head.id == 1).with_for_update()
-        head = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+        query = query.execution_options(populate_existing=True)
+        head = session.scalars(query).one_or_none()
         if head is None:
-            last = session.scalars(select(self._event).order_by(self._event.seq.desc())).first()
-            seq, end = (last.seq, last.hash) if last else (0, GENESIS)
-            head = self._head(id=1, seq=seq, hash=end)
-            session.add(head)
-            session.flush()
+            self._create_head(session)
+            head = session.scalars(query).one()
         return head
+
+    def _create_head(self, session: Session) -> None:
+        """Make the head row at the first entry; of two writers at once one makes it."""
+        last = session.scalars(select(self._event).order_by(self._event.seq.desc())).first()
+        seq, end = (last.seq, last.hash) if last else (0, GENESIS)
+        postgres = session.get_bind().dialect.name == "postgresql"
+        insert = postgresql.insert if postgres else sqlite.insert
+        statement = insert(self._head.__table__).values(id=1, seq=seq, hash=end)
+        session.execute(statement.on_conflict_do_nothing())
 
     def head(self, session: Session) -> tuple[int, str]:
         """Return number and hash of the last link: (0, 64 zeros) before the first."""
