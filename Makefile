@@ -1,0 +1,42 @@
+# Sentari: `make run` to try it, `make test` to prove it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test check lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+
+# Two stamps: running needs the servers' libraries only, testing the tools besides.
+$(VENV)/.run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=python3.12 make ...)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the servers' libraries ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "Installing the tests' libraries ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.run ## Run Sentari and a local license server with a demo customer (Ctrl-C stops both)
+	@$(BIN)/python deploy/run_local.py
+
+test: $(VENV)/.dev ## Run every check and every test, PostgreSQL and browser included
+	@deploy/test.sh
+
+check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, types, Dockerfile
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/hadolint Dockerfile
+
+lock: $(VENV)/.dev ## Lock the libraries' versions and hashes anew
+	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt; done
+
+clean: ## Remove what the tests and the tools left (not var/, which holds data)
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artifacts

@@ -1,0 +1,95 @@
+"""The server's settings."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from sentari.config import Settings
+from serverkit.settings import SettingsError
+
+
+def settings(tmp_path: Path, **environ: str) -> Settings:
+    return Settings.from_env({"SENTARI_DATA_DIR": str(tmp_path), **environ})
+
+
+def test_the_defaults_need_no_variable_but_the_place(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    assert found.database_url == f"sqlite:///{tmp_path}/sentari.db"
+    assert found.license_server_url == found.license_issuer == "https://license.sentari.dev"
+    assert found.license_check_interval_seconds == 3600
+    assert found.mtls_required
+    assert not found.warnings
+
+
+def test_the_secret_key_is_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
+    first = settings(tmp_path).secret_key
+    assert settings(tmp_path).secret_key == first
+    assert len(first) >= 32
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_with_postgresql_the_secret_key_is_required(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="SENTARI_SECRET_KEY"):
+        settings(tmp_path, SENTARI_DATABASE_URL="postgresql+psycopg://u:p@h/d")
+
+
+@pytest.mark.parametrize(("length", "taken"), [(31, False), (32, True)])
+def test_the_secret_key_has_a_least_length(tmp_path: Path, length: int, taken: bool) -> None:
+    if taken:
+        assert len(settings(tmp_path, SENTARI_SECRET_KEY="k" * length).secret_key) == length
+    else:
+        with pytest.raises(SettingsError, match="at least 32 characters"):
+            settings(tmp_path, SENTARI_SECRET_KEY="k" * length)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SENTARI_DATABASE_URL", "mysql://u:p@h/d"),
+        ("SENTARI_DATABASE_URL", "sqlite://"),
+        ("SENTARI_DATABASE_URL", "nonsense"),
+        ("SENTARI_LICENSE_MODE", "offline"),
+        ("SENTARI_LICENSE_SERVER_URL", "http://license.example.com"),
+        ("SENTARI_LICENSE_CHECK_INTERVAL_SECONDS", "59"),
+        ("SENTARI_LICENSE_CHECK_INTERVAL_SECONDS", "86401"),
+        ("SENTARI_LICENSE_PUBLIC_KEY_PATH", "/nowhere/roots.json"),
+        ("SENTARI_CA_BUNDLE", "/nowhere/ca.pem"),
+        ("SENTARI_TRUSTED_PROXIES", "11"),
+        ("SENTARI_MTLS_REQUIRED", "false"),
+        ("SENTARI_TLS_CERT", "/nowhere/tls.pem"),
+        ("SENTARI_PUBLIC_URL", "sentari.example.com"),
+        ("SENTARI_LOG_LEVEL", "loud"),
+        ("SENTARI_LOG_FORMAT", "xml"),
+        ("SENTARI_DEBUG", "perhaps"),
+    ],
+)
+def test_a_value_that_cannot_be_used_names_its_variable(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        settings(tmp_path, **{name: value})
+    assert refusal.value.variable == name
+    assert "Accepted: " in str(refusal.value)
+
+
+def test_an_agent_without_a_certificate_needs_debug_mode(tmp_path: Path) -> None:
+    found = settings(tmp_path, SENTARI_MTLS_REQUIRED="false", SENTARI_DEBUG="true")
+    assert not found.mtls_required
+
+
+def test_the_own_proxy_variables_come_before_the_standard_ones(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path, HTTPS_PROXY="http://standard:1", SENTARI_HTTPS_PROXY="http://own:2",
+        no_proxy="a.example",
+    )  # fmt: skip
+    assert found.outbound.https_proxy == "http://own:2"
+    assert found.outbound.no_proxy == "a.example"
+
+
+def test_no_secret_is_in_the_settings_text(tmp_path: Path) -> None:
+    text = repr(
+        settings(tmp_path, SENTARI_SECRET_KEY="k" * 40, SENTARI_HTTPS_PROXY="http://u:pw@p:1")
+    )
+    assert "kkkk" not in text
+    assert "pw" not in text
