@@ -36,10 +36,10 @@ BRANDS = (
 )  # fmt: skip
 
 DARK = "[data-bs-theme=dark]"
-_UNUSED_CLASS = re.compile(r"\.(?:%s)(?![a-zA-Z0-9])" % "|".join(sorted(UNUSED, key=len)[::-1]))
-_BRAND_CLASS = re.compile(r"\.[a-z-]*(?:^|-)(?:%s)(?:-lt|-fg)?(?![a-z0-9-])" % "|".join(BRANDS[1:]))
+_UNUSED_CLASS = re.compile(rf"\.(?:{'|'.join(sorted(UNUSED, key=len)[::-1])})(?![a-zA-Z0-9])")
+_BRAND_CLASS = re.compile(rf"\.[a-z-]*-(?:{'|'.join(BRANDS[1:])})(?:-lt|-fg)?(?![a-z0-9-])")
 _ATTRIBUTE = re.compile(r"\[data-(?:bs|vc|theme|layout|gradient)|\.theme-dark|btn-x\b|-x(?:-lt)?$")
-_BRAND_PROPERTY = re.compile(r"--tblr-(?:%s)(?:-[a-z0-9-]+)?:[^;}]*;?" % "|".join(BRANDS))
+_BRAND_PROPERTY = re.compile(rf"--tblr-(?:{'|'.join(BRANDS)})(?:-[a-z0-9-]+)?:[^;}}]*;?")
 _DATA_URI = re.compile(r"""url\((["'])data:image/svg\+xml,(.*?)\1\)""")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 

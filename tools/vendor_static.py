@@ -1,7 +1,7 @@
 """Rebuild static/vendor and the icon sprite from the published npm packages.
 
 Usage: npm pack @tabler/core@1.6.1 @tabler/icons@3.51.0
-       python tools/vendor_static.py tabler-core-1.6.1.tgz tabler-icons-3.51.0.tgz
+       python -m tools.vendor_static tabler-core-1.6.1.tgz tabler-icons-3.51.0.tgz
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from vendor_css import derive
+from tools.vendor_css import derive
 
 STATIC = Path(__file__).parent.parent / "static"
 VENDOR = STATIC / "vendor"
@@ -26,8 +26,8 @@ ICONS = {
     "warning": "alert-triangle", "danger": "alert-circle", "info": "info-circle",
     "clock": "clock", "calendar": "calendar", "download": "download", "upload": "upload",
     "refresh": "refresh", "trash": "trash", "plus": "plus", "edit": "pencil",
-    "copy": "copy", "external": "external-link", "lock": "lock", "shield": "shield-check",
-    "shield-off": "shield-x", "up": "chevron-up", "down": "chevron-down",
+    "copy": "copy", "external": "external-link", "lock": "lock", "shield": "shield",
+    "shield-off": "shield-off", "up": "chevron-up", "down": "chevron-down",
     "left": "chevron-left", "right": "chevron-right", "sort": "selector",
     "arrow-right": "arrow-right", "offline": "cloud-off", "network": "plug-connected",
     "server": "server", "terminal": "terminal-2", "file": "file-text", "qr": "qrcode",
