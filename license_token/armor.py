@@ -34,7 +34,7 @@ def unarmor(text: str, expected: str | None = None) -> str:
     body = text.removeprefix("\ufeff").strip()
     for label in (LICENSE, REQUEST):
         begin, end = _lines(label)
-        if body.startswith(begin) and body.endswith(end):
+        if body.startswith(begin) and body[len(begin) :].endswith(end):
             _check_kind(label, expected)
             body = body[len(begin) : -len(end)]
             break

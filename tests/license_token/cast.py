@@ -16,7 +16,7 @@ from license_token.keys import RootSet
 
 NOW = 1_800_000_000
 DAY = 86_400
-MISSING = object()
+MISSING: Any = object()
 
 ROOT = SigningKey(b"\x01" * 32)
 SPARE_ROOT = SigningKey(b"\x02" * 32)
