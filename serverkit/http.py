@@ -95,8 +95,6 @@ def inflate(raw: bytes, limit_bytes: int) -> bytes:
             out.write(inflater.decompress(chunk, limit_bytes + 1 - out.tell()))
             if out.tell() > limit_bytes:
                 raise RequestEntityTooLarge
-            if inflater.unconsumed_tail:
-                raise RequestEntityTooLarge
     except zlib.error as error:
         raise BadRequest("The gzip body is damaged.") from error
     if not inflater.eof or inflater.unused_data:
