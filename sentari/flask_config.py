@@ -23,7 +23,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
-        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=1),
+        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),
         "WTF_CSRF_CHECK_DEFAULT": False,  # the access hook asks, after the license gate
         "WTF_CSRF_TIME_LIMIT": None,  # the token lives as long as the session
         "OPENAPI_VERSION": "3.1.0",

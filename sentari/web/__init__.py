@@ -1,6 +1,7 @@
 """The pages: one blueprint per noun, and what all templates are given."""
 
-from flask import Flask, render_template
+from flask import Flask, g, render_template
+from flask_login import AnonymousUserMixin
 
 from sentari.web import account, api_tokens, audit, probes, users
 from serverkit.problems import Problem
@@ -22,4 +23,7 @@ def register_pages(app: Flask) -> None:
 
 def error_page(problem: Problem) -> str:
     """Return the page that says what went wrong and what to do."""
+    if problem.status >= 500:
+        # Whoever is signed in stands in the database, which may be what failed.
+        g._login_user = AnonymousUserMixin()
     return render_template("sentari/errors/error.html", problem=problem)
