@@ -92,20 +92,17 @@ def inflate(answer: Answer) -> bytes:
 
     Identity is asked for, but some relays compress all the same.
     """
+    if len(answer.body) > MAX_BODY_BYTES:
+        raise _too_long()
     encoding = answer.headers.get("content-encoding", "").strip().lower()
-    if encoding in ("gzip", "x-gzip"):
-        body = _gunzip(answer.body)
-    elif encoding in ("", "identity"):
-        body = answer.body
-    else:
+    if encoding in ("", "identity"):
+        return answer.body
+    if encoding not in ("gzip", "x-gzip"):
         raise CheckInError(Cause.NOT_A_REPLY, "The answer has an encoding that was not asked for.")
-    if len(body) > MAX_BODY_BYTES:
-        raise too_long()
-    return body
+    return _gunzip(answer.body)
 
 
-def too_long() -> CheckInError:
-    """Return the refusal of an answer over the limit."""
+def _too_long() -> CheckInError:
     return CheckInError(Cause.NOT_A_REPLY, f"The answer is longer than {MAX_BODY_BYTES} bytes.")
 
 
@@ -179,7 +176,9 @@ def _gunzip(body: bytes) -> bytes:
         unpacked = unpacker.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error as error:
         raise CheckInError(Cause.NOT_A_REPLY, "The answer's gzip data is damaged.") from error
-    if len(unpacked) <= MAX_BODY_BYTES and not unpacker.eof:
+    if len(unpacked) > MAX_BODY_BYTES:
+        raise _too_long()
+    if not unpacker.eof:
         raise CheckInError(Cause.NOT_A_REPLY, "The answer's gzip data breaks off.")
     return unpacked
 

@@ -12,7 +12,8 @@ LONGEST_NO_PROXY = 8_192
 CHECK_IN_PATH = "/api/v1/check-in"
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_HOST_NAME = re.compile(r"(?!.{254})([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?!.{{254}}){_LABEL}(\.{_LABEL})*\.?")
 _UNSAFE = re.compile(r"[^!-~]|\\")
 
 
@@ -68,6 +69,11 @@ class Proxy:
     def url(self) -> str:
         """Return the proxy's address without user and password."""
         return f"{self.scheme}://{self.address}"
+
+    @property
+    def credentials(self) -> str | None:
+        """Return `user:password` for the Basic scheme (RFC 7617), or None without a user."""
+        return None if self.username is None else f"{self.username}:{self.password or ''}"
 
 
 @dataclass(frozen=True)
