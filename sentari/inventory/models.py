@@ -28,14 +28,16 @@ from serverkit.database import UtcDateTime
 # SQLite counts rows by itself only when the key is called INTEGER.
 _Big = BigInteger().with_variant(Integer, "sqlite")
 
+NO_WARNINGS = '{"count":0,"examples":[]}'
+
 
 class Device(db.Model):  # type: ignore[name-defined, misc]
     """An enrolled machine and what its newest scan said besides packages.
 
     `uid` is what agents and people see; `machine_id` is NULL when the machine has none.
     `order_at` is the time (scan_time's text) by which later scans are told from late ones,
-    `content_hash` that of the records now stored; both are NULL before the first scan. Lists
-    are JSON text.
+    `content_hash` that of the records now stored; both are NULL before the first scan. Tags,
+    errors, runtimes and warnings are JSON text.
     """
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -49,7 +51,7 @@ class Device(db.Model):  # type: ignore[name-defined, misc]
     runtime: Mapped[str] = mapped_column(String(MAX_WORD), default="")
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_scan_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    last_scan_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     order_at: Mapped[str | None] = mapped_column(String(CANONICAL_CHARACTERS))
     content_hash: Mapped[str | None] = mapped_column(String(64))
     package_count: Mapped[int] = mapped_column(default=0)
@@ -60,8 +62,8 @@ class Device(db.Model):  # type: ignore[name-defined, misc]
     tags: Mapped[str] = deferred(mapped_column(Text, default="[]"))
     errors: Mapped[str] = deferred(mapped_column(Text, default="[]"))
     runtimes: Mapped[str] = deferred(mapped_column(Text, default="[]"))
-    scan_warnings: Mapped[str] = deferred(mapped_column(Text, default="[]"))
-    package_warnings: Mapped[str] = deferred(mapped_column(Text, default="[]"))
+    scan_warnings: Mapped[str] = deferred(mapped_column(Text, default=NO_WARNINGS))
+    package_warnings: Mapped[str] = deferred(mapped_column(Text, default=NO_WARNINGS))
 
 
 class Package(db.Model):  # type: ignore[name-defined, misc]

@@ -6,16 +6,14 @@ here: most scans carry the same ones as the scan before (see records.py).
 """
 
 from dataclasses import dataclass
-from json import JSONDecoder
-from typing import NoReturn
 
-from sentari.inventory.faults import Fault, Faults, MalformedScanError, ScanError
+from sentari.inventory.document import load_object
+from sentari.inventory.faults import Faults
 from sentari.inventory.fields import Fields
 from sentari.inventory.records import MAX_PACKAGES, MAX_PATH, MAX_VERSION, MAX_WORD, RawRecords
 from sentari.inventory.scan_time import read_scan_time
 from sentari.inventory.text import Warnings, mend
 
-MAX_NODES = 2_000_000
 MAX_ERRORS, MAX_RUNTIMES, MAX_TAGS = 1_000, 500, 100
 MAX_HOSTNAME, MAX_TAG = 255, 128
 
@@ -59,10 +57,7 @@ def read_scan(body: bytes) -> Scan:
     Raises MalformedScanError when it is not JSON, ScanError when its structure is wrong.
     """
     warnings, faults = Warnings(), Faults()
-    document = _load(body, warnings)
-    if not isinstance(document, dict):
-        raise ScanError([Fault("", "must be an object")])
-    fields = Fields(document, "", faults, warnings)
+    fields = Fields(load_object(body, warnings), "", faults, warnings)
     scan = Scan(
         device_uid=fields.text("device_id", MAX_WORD, required=True),
         hostname=fields.text("hostname", MAX_HOSTNAME, required=True),
@@ -81,30 +76,6 @@ def read_scan(body: bytes) -> Scan:
     )
     faults.raise_if_any()
     return scan
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_decoder = JSONDecoder(parse_constant=_refuse_constant)
-
-
-def _load(body: bytes, warnings: Warnings) -> object:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = body.decode("utf-8-sig", "replace")
-        warnings.add("the document: bytes that are not UTF-8 were replaced")
-    # An empty list costs three bytes on the wire and some sixty in memory.
-    if text.count("{") + text.count("[") > MAX_NODES:
-        raise ScanError([Fault("", f"must not hold more than {MAX_NODES:,} lists and objects")])
-    try:
-        return _decoder.decode(text)
-    except RecursionError:
-        raise MalformedScanError([Fault("", "is nested too deeply")]) from None
-    except ValueError as error:
-        raise MalformedScanError([Fault("", f"is not JSON: {error}")]) from None
 
 
 def _records(fields: Fields) -> RawRecords:

@@ -1,5 +1,6 @@
 """Mend text that a database cannot hold, and say what was mended. PURE."""
 
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -22,9 +23,15 @@ class Warnings:
         if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(sentence)
 
-    def as_dict(self) -> dict[str, object]:
-        """Return what is stored and shown."""
-        return {"count": self.count, "examples": self.examples}
+    def as_json(self) -> str:
+        """Return the text that is stored."""
+        document = {"count": self.count, "examples": self.examples}
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Warnings":
+        """Return what was stored."""
+        return cls(**json.loads(text))
 
 
 def mend(value: str, limit: int, where: str, warnings: Warnings) -> str:

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentari.inventory import scan as reader
+from sentari.inventory.document import MAX_NODES
 from sentari.inventory.faults import MalformedScanError, ScanError
 from sentari.inventory.records import MAX_PACKAGES
 from sentari.inventory.scan import read_scan
@@ -169,9 +170,9 @@ def test_a_swarm_of_tiny_lists_is_refused_before_it_takes_memory():
         return b'{"ignored":[' + b"[]," * (count - 4) + b"[]]," + body(scan())[1:]
 
     # The document's own braces and brackets: {, "ignored":[, "packages":[ and "errors":[.
-    assert read_scan(raw(reader.MAX_NODES - 1)).hostname == "web-01"
+    assert read_scan(raw(MAX_NODES - 1)).hostname == "web-01"
     with pytest.raises(ScanError, match="2,000,000"):
-        read_scan(raw(reader.MAX_NODES + 1))
+        read_scan(raw(MAX_NODES + 1))
 
 
 def test_not_more_faults_are_listed_than_anybody_reads():

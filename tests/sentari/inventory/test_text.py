@@ -43,8 +43,9 @@ def test_warnings_count_all_but_keep_a_few_examples():
     warnings = Warnings()
     for number in range(MAX_EXAMPLES + 1):
         warnings.add(f"value {number}")
-    assert warnings.as_dict()["count"] == MAX_EXAMPLES + 1
+    assert warnings.count == MAX_EXAMPLES + 1
     assert len(warnings.examples) == MAX_EXAMPLES
+    assert Warnings.from_json(warnings.as_json()) == warnings
 
 
 def test_a_long_value_is_quoted_only_by_its_beginning():
