@@ -1,0 +1,1 @@
+"""Staff: who may do what, and their tokens."""
