@@ -1,0 +1,1 @@
+"""Activations: the servers that run on a license, and their check-ins."""

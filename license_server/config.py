@@ -1,0 +1,91 @@
+"""All settings of the license server, read once into one frozen value."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from license_server.mail_address import is_address
+from serverkit.database import parse_database_url
+from serverkit.secrets import SHORTEST_SECRET, load_or_create_secret
+from serverkit.settings import EnvReader, SettingsError, parse_service_url
+
+PREFIX = "LICENSE_SERVER_"
+DEFAULT_ISSUER_URL = "https://license.sentari.dev"
+DEFAULT_MAIL_FROM = "licenses@sentari.dev"
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The license server's settings."""
+
+    database_url: str = field(repr=False)
+    data_dir: Path
+    secret_key: str = field(repr=False)
+    issuer_url: str = DEFAULT_ISSUER_URL
+    mail_from: str = DEFAULT_MAIL_FROM
+    bootstrap_staff_email: str | None = None
+    bootstrap_staff_password: str | None = field(default=None, repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
+    trusted_proxies: int = 0
+    log_level: str = "info"
+    log_format: str = "console"
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment; raise SettingsError for a value the server cannot start with."""
+        env = EnvReader(os.environ if environ is None else environ, PREFIX)
+        default_dir = CHECKOUT / "var" / "license-server"
+        data_dir = env.value(f"{PREFIX}DATA_DIR", default_dir, Path, "a directory").absolute()
+        database_url = env.value(
+            f"{PREFIX}DATABASE_URL",
+            f"sqlite:///{data_dir / 'license-server.db'}",
+            parse_database_url,
+            "sqlite:////absolute/path.db or postgresql+psycopg://user:password@host/name",
+        )
+        levels = ("debug", "info", "warning", "error")
+        url_form = "an https:// URL, or http:// to a loopback host"
+        return cls(
+            database_url=database_url,
+            data_dir=data_dir,
+            secret_key=_secret_key(env, database_url, data_dir),
+            issuer_url=env.value(
+                f"{PREFIX}ISSUER_URL", DEFAULT_ISSUER_URL, parse_service_url, url_form
+            ),
+            mail_from=env.value(
+                f"{PREFIX}MAIL_FROM", DEFAULT_MAIL_FROM, _address, "one e-mail address"
+            ),
+            bootstrap_staff_email=env.text(f"{PREFIX}BOOTSTRAP_STAFF_EMAIL"),
+            bootstrap_staff_password=env.secret(f"{PREFIX}BOOTSTRAP_STAFF_PASSWORD"),
+            metrics_token=env.secret(f"{PREFIX}METRICS_TOKEN"),
+            trusted_proxies=env.integer(f"{PREFIX}TRUSTED_PROXIES", 0, 0, 10),
+            log_level=env.choice(f"{PREFIX}LOG_LEVEL", "info", levels),
+            log_format=env.choice(f"{PREFIX}LOG_FORMAT", "console", ("console", "json")),
+            warnings=tuple(env.unknown_names()),
+        )
+
+
+def _secret_key(env: EnvReader, database_url: str, data_dir: Path) -> str:
+    name, accepted = f"{PREFIX}SECRET_KEY", f"at least {SHORTEST_SECRET} characters"
+    secret = env.secret(name)
+    if secret is None:
+        if make_url(database_url).drivername != "sqlite":
+            raise SettingsError(name, "it is required with PostgreSQL", accepted)
+        try:
+            secret = load_or_create_secret(data_dir / "secret_key")
+        except OSError as error:
+            fault = f"the data directory {data_dir} cannot be used: {error.strerror}"
+            raise SettingsError(f"{PREFIX}DATA_DIR", fault, "a writable directory") from error
+    if len(secret) < SHORTEST_SECRET:
+        raise SettingsError(name, f"it has only {len(secret)} characters", accepted)
+    return secret
+
+
+def _address(raw: str) -> str:
+    if not is_address(raw):
+        raise ValueError(f"{raw[:80]!r} is not a plain e-mail address")
+    return raw

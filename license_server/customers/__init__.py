@@ -1,0 +1,1 @@
+"""Customers: whom licenses are issued to."""

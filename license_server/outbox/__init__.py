@@ -1,0 +1,1 @@
+"""Mail to customers: queued with the change that caused it, delivered afterwards."""

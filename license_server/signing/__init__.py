@@ -1,0 +1,1 @@
+"""Root and signing keys: made, kept, published, used."""
