@@ -1,0 +1,138 @@
+"""Find licenses and what stands in them. Never commits."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, contains_eager
+
+from license_server.errors import NotFoundError, UnavailableError
+from license_server.licenses.models import (
+    IssuedKey,
+    License,
+    TermsApproval,
+    TermsVersion,
+)
+from license_server.rules import Status, Terms, approval_reasons
+from license_token.terms import LicenseTerms
+
+log = logging.getLogger(__name__)
+
+
+def get_license(session: Session, license_id: str) -> License:
+    """Return the license, or raise NotFoundError."""
+    row = session.get(License, license_id)
+    if row is None:
+        raise NotFoundError("there is no license with this id")
+    return row
+
+
+def locked_license(session: Session, license_id: str) -> License:
+    """Return the license with its row locked: whoever changes it or checks in comes after us."""
+    query = select(License).where(License.id == license_id).with_for_update()
+    row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        raise NotFoundError("there is no license with this id")
+    return row
+
+
+def list_licenses(session: Session, customer_id: str | None = None) -> list[License]:
+    """Return licenses, newest first."""
+    query = select(License).order_by(License.created_at.desc(), License.id)
+    if customer_id is not None:
+        query = query.where(License.customer_id == customer_id)
+    return list(session.scalars(query))
+
+
+def find_by_key(session: Session, key_hash: str) -> tuple[License, IssuedKey] | None:
+    """Return the license that this key opens now, both rows locked, or None."""
+    query = (
+        select(License, IssuedKey)
+        .join(IssuedKey, IssuedKey.license_id == License.id)
+        .where(IssuedKey.key_hash == key_hash, IssuedKey.replaced_at.is_(None))
+        .with_for_update()
+    )
+    row = session.execute(query.execution_options(populate_existing=True)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def current_key(session: Session, license_id: str) -> IssuedKey:
+    """Return the license's one key that is not replaced."""
+    query = select(IssuedKey).where(
+        IssuedKey.license_id == license_id, IssuedKey.replaced_at.is_(None)
+    )
+    return session.scalars(query).one()
+
+
+def versions(session: Session, license_id: str) -> list[TermsVersion]:
+    """Return all versions of the terms, newest first."""
+    query = select(TermsVersion).where(TermsVersion.license_id == license_id)
+    return list(session.scalars(query.order_by(TermsVersion.version.desc())))
+
+
+def latest_version(session: Session, license_id: str) -> TermsVersion:
+    """Return the newest version of the terms, approved or not."""
+    query = select(TermsVersion).where(TermsVersion.license_id == license_id)
+    return session.scalars(query.order_by(TermsVersion.version.desc()).limit(1)).one()
+
+
+def granted_version(session: Session, license_id: str) -> TermsVersion | None:
+    """Return the newest version that may be signed: it needs no approval, or it has one.
+
+    The rule is asked again of the row itself, so that no version is signed whose approval
+    somebody declared unnecessary behind the rules' back.
+    """
+    query = (
+        select(TermsVersion)
+        .outerjoin(TermsVersion.approval)
+        .options(contains_eager(TermsVersion.approval))
+        .where(
+            TermsVersion.license_id == license_id,
+            TermsVersion.approval_required.is_(False) | TermsApproval.approved_at.is_not(None),
+        )
+        .order_by(TermsVersion.version.desc())
+        .limit(1)
+    )
+    version = session.scalars(query).one_or_none()
+    if version is None or version.approval is not None:
+        return version
+    if approval_reasons(version.terms, today=version.starts_on):
+        log.error("unapproved terms are marked as needing no approval", extra={"id": version.id})
+        raise UnavailableError("the license's terms contradict each other; staff must look at them")
+    return version
+
+
+def signed_terms(version: TermsVersion, status: str) -> LicenseTerms:
+    """Return the claims of one version of terms: nothing is added to what stands in it."""
+    return LicenseTerms(
+        customer_name=version.customer_name,
+        customer_email=version.customer_email,
+        tier=version.tier,
+        expires_at=version.expires_at,
+        max_devices=version.max_devices,
+        max_packages=version.max_packages,
+        grace_period_days=version.grace_period_days,
+        read_only_period_days=version.read_only_period_days,
+        max_offline_days=version.max_offline_days,
+        status=status,
+    )
+
+
+def approval_state(version: TermsVersion) -> str:
+    """Return `not_required`, `pending` or `approved`."""
+    if not version.approval_required:
+        return "not_required"
+    return "pending" if version.approval is None else "approved"
+
+
+def changed_terms(terms: Terms, changes: Mapping[str, Any]) -> Terms:
+    """Return the terms with some of them replaced."""
+    return Terms(**{**vars(terms), **changes})
+
+
+def count_by_status(session: Session) -> dict[str, int]:
+    """Return how many licenses have each status."""
+    rows = session.execute(select(License.status, func.count()).group_by(License.status))
+    found = {row.status: row[1] for row in rows}
+    return {status.value: found.get(status.value, 0) for status in Status}
