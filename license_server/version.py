@@ -1,0 +1,3 @@
+"""This version's number."""
+
+VERSION = "0.1.0"
