@@ -22,6 +22,7 @@ from sentari.inventory.scan import MAX_HOSTNAME
 from sentari.inventory.text import Warnings
 from sentari.licensing import caps
 from sentari.licensing.state import LicenseStatus
+from serverkit.problems import Problem
 
 CLONE_WINDOW = timedelta(hours=1)
 MAX_TOKEN, MAX_CSR = 512, 16_384
@@ -87,10 +88,7 @@ def register(
     device = _find(session, registration.machine_id)
     created = device is None
     if device is None:
-        # Taken before the device is there, so that a missing totals row is counted right.
-        caps.take_device_places(session, license_status)
-        if _is_there(session, registration.machine_id):
-            raise EnrolledMeanwhileError
+        _take_place(session, registration.machine_id, license_status)
         device = _add(session, registration, now)
     else:
         _enroll_again(device, registration, now)
@@ -108,6 +106,19 @@ def _find(session: Session, machine_id: str | None) -> Device | None:
         return None
     query = select(Device).where(Device.machine_id == machine_id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def _take_place(session: Session, machine_id: str | None, license_status: LicenseStatus) -> None:
+    """Count a new device before it is added, so that a missing totals row is made right."""
+    try:
+        caps.take_device_places(session, license_status)
+    except Problem:
+        # The last place may have gone to this very machine.
+        if not _is_there(session, machine_id):
+            raise
+        raise EnrolledMeanwhileError from None
+    if _is_there(session, machine_id):
+        raise EnrolledMeanwhileError
 
 
 def _is_there(session: Session, machine_id: str | None) -> bool:
