@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import requests
 import urllib3
@@ -49,9 +49,11 @@ __all__ = [
     "OutboundSettings",
     "Proxies",
     "Transport",
+    "transport_for",
 ]
 
 _TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (\d{3})")
+Error = TypeVar("Error", bound=BaseException)
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException)
 
 
@@ -71,6 +73,11 @@ class NoTransport:
         raise CheckInError(Cause.CONNECT, detail, code="airgap")
 
 
+def transport_for(mode: str, settings: OutboundSettings) -> Transport:
+    """Return the transport of a server in `SENTARI_LICENSE_MODE` `online` or `airgap`."""
+    return NoTransport() if mode == "airgap" else HttpTransport(settings)
+
+
 class HttpTransport:
     """Reach the vendor over HTTPS, directly or through a proxy."""
 
@@ -83,7 +90,7 @@ class HttpTransport:
     ) -> None:
         """Call as `settings` say; `authorities` stands in for the system's file of CAs."""
         self.settings = settings
-        self._resolve = resolve
+        self.resolve = resolve
         self._authorities = authorities
 
     def check_in(self, document: str) -> str:
@@ -97,7 +104,7 @@ class HttpTransport:
         """
         route, context = self.route(), self.trust_context()
         with wire.Deadline(self.settings.total_seconds) as deadline:
-            call = _Call(self.settings, self._resolve, route, context, deadline, trace)
+            call = _Call(self.settings, self.resolve, route, context, deadline, trace)
             try:
                 answer = call.send(document)
             except (*_FAILURES, OSError) as error:
@@ -115,14 +122,12 @@ class HttpTransport:
         except OutboundError as error:
             raise CheckInError(Cause.CONNECT, str(error)) from error
 
-    def trust_context(self) -> ssl.SSLContext:
+    def trust_context(self, *, with_bundle: bool = True) -> ssl.SSLContext:
         """Return whom a call believes, or raise CheckInError when a CA file is unusable."""
-        system = self._authorities or trust.system_authorities()
+        # A machine without CAs of its own gets those that come with `requests`.
+        system = self._authorities or trust.system_authorities() or Path(DEFAULT_CA_BUNDLE_PATH)
         try:
-            # A machine without CAs of its own gets those that come with `requests`.
-            return trust.client_context(
-                system or Path(DEFAULT_CA_BUNDLE_PATH), self.settings.ca_bundle
-            )
+            return trust.client_context(system, self.settings.ca_bundle if with_bundle else None)
         except trust.TrustError as error:
             raise CheckInError(Cause.TLS, str(error)) from error
 
@@ -186,6 +191,7 @@ class _Call:
         if stage is Stage.TUNNEL:
             return _tunnel_failure(error, first_hop)
         if stage is Stage.TLS or _found(error, ssl.SSLError):
+            self.trace.verify_code = _verify_code(error)
             return CheckInError(Cause.TLS, f"{self.route.target.host}: {_words_of(error)}.")
         return _http_failure(error)
 
@@ -327,18 +333,21 @@ def _http_failure(error: Exception) -> CheckInError:
 
 def _words_of(error: Exception) -> str:
     """Return what the system or the TLS library says; never an address or a header."""
-    unverified = _found(error, ssl.SSLCertVerificationError)
-    if isinstance(unverified, ssl.SSLCertVerificationError):
+    if unverified := _found(error, ssl.SSLCertVerificationError):
         return one_line(unverified.verify_message).rstrip(".")
-    refused = _found(error, ssl.SSLError)
-    if isinstance(refused, ssl.SSLError):
+    if refused := _found(error, ssl.SSLError):
         return one_line(str(refused.reason or "TLS failed").replace("_", " ").lower())
     # What requests raises is an OSError too, but only the system's own have a number.
     numbers = (inner.errno for inner in _chain(error) if isinstance(inner, OSError) and inner.errno)
     return next((os.strerror(number).lower() for number in numbers), "the connection was cut")
 
 
-def _found(error: BaseException, *families: type[BaseException]) -> BaseException | None:
+def _verify_code(error: Exception) -> int | None:
+    unverified = _found(error, ssl.SSLCertVerificationError)
+    return None if unverified is None else unverified.verify_code
+
+
+def _found(error: BaseException, *families: type[Error]) -> Error | None:
     return next((inner for inner in _chain(error) if isinstance(inner, families)), None)
 
 

@@ -1,6 +1,7 @@
 """Whom an outbound TLS connection believes, and what a certificate says about its issuer."""
 
 import ssl
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -89,6 +90,15 @@ def issuer_of(certificate: bytes) -> str:
     wanted = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
     names = [str(found[0].value) for oid in wanted if (found := issuer.get_attributes_for_oid(oid))]
     return one_line(", ".join(dict.fromkeys(names)) or issuer.rfc4514_string() or "no name")
+
+
+def validity_of(certificate: bytes) -> tuple[datetime, datetime] | None:
+    """Return from when to when a DER certificate is valid, or None when it cannot be read."""
+    try:
+        read = x509.load_der_x509_certificate(certificate)
+        return read.not_valid_before_utc, read.not_valid_after_utc
+    except ValueError:
+        return None
 
 
 def inspector_named(issuer: str) -> str | None:

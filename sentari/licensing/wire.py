@@ -35,6 +35,7 @@ class Trace:
     peer: str = ""
     certificate: bytes | None = None
     tls_version: str | None = None
+    verify_code: int | None = None
     _began: float = 0.0
 
     def begin(self, stage: Stage) -> None:
