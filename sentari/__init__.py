@@ -8,18 +8,26 @@ from sentari.cli import register_commands
 from sentari.config import CHECKOUT, Settings
 from sentari.extensions import Sentari, csrf, db, login_manager
 from sentari.flask_config import flask_config
+from sentari.licensing.check_in import Transport
+from sentari.licensing.core import create_licensing
 from sentari.rate_limits import create_rate_limiter
 from sentari.version import VERSION
 from sentari.web import error_page, register_pages
 from sentari.web.access import register_access
 from sentari.web.context import register_context
+from sentari.web.gate import enforce, register_gate
 from serverkit.clock import Clock, SystemClock
 from serverkit.database import prepare_engine
 from serverkit.http import register_http
 from serverkit.problems import register_problems
 
 
-def create_app(settings: Settings | None = None, *, clock: Clock | None = None) -> APIFlask:
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    transport: Transport | None = None,
+) -> APIFlask:
     """Build the server: no network, no thread, no migration happens here."""
     settings = settings or Settings.from_env()
     clock = clock or SystemClock()
@@ -43,11 +51,13 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     with app.app_context():
         prepare_engine(db.engine)
         rate_limiter = create_rate_limiter(db.engine, clock)
-    app.extensions["sentari"] = Sentari(settings, clock, rate_limiter)
+    licensing = create_licensing(settings, clock=clock, transport=transport, server_version=VERSION)
+    app.extensions["sentari"] = Sentari(settings, clock, rate_limiter, licensing)
 
     register_http(app, trusted_proxies=settings.trusted_proxies)
     register_problems(app, error_page)
-    register_access(app, lambda _gate_class: None)
+    register_access(app, enforce)
+    register_gate(app)
     register_context(app)
     register_pages(app)
     register_api(app)

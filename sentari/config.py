@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from sentari.licensing.outbound import OutboundError, Proxies, read_proxy, standard_proxies
 from serverkit.database import parse_database_url
 from serverkit.secrets import SHORTEST_SECRET, load_or_create_secret
 from serverkit.settings import EnvReader, SettingsError, parse_service_url, parse_url
@@ -18,11 +19,13 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Outbound:
-    """How the server reaches the outside: nothing else of the environment is used."""
+    """How the server reaches the outside: nothing else of the environment is used.
 
-    https_proxy: str | None = field(default=None, repr=False)
-    http_proxy: str | None = field(default=None, repr=False)
-    no_proxy: str | None = None
+    The standard variables were written for all programs; the product's own go before them.
+    """
+
+    proxies: Proxies = field(default_factory=Proxies)
+    standard_proxies: Proxies = field(default_factory=Proxies)
     ca_bundle: Path | None = None
 
 
@@ -128,16 +131,22 @@ def _serving(env: EnvReader) -> dict[str, object]:
 
 
 def _outbound(env: EnvReader, environ: Mapping[str, str]) -> Outbound:
-    def standard(name: str) -> str | None:
-        # The upper-case HTTP_PROXY can be set by a request header under CGI; this is no CGI.
-        return environ.get(name.lower()) or environ.get(name) or None
-
-    return Outbound(
-        https_proxy=env.secret(f"{PREFIX}HTTPS_PROXY") or standard("HTTPS_PROXY"),
-        http_proxy=env.secret(f"{PREFIX}HTTP_PROXY") or standard("HTTP_PROXY"),
-        no_proxy=env.text(f"{PREFIX}NO_PROXY") or standard("NO_PROXY"),
-        ca_bundle=_file(env, f"{PREFIX}CA_BUNDLE"),
+    own = Proxies(
+        https=_proxy(env, f"{PREFIX}HTTPS_PROXY"),
+        http=_proxy(env, f"{PREFIX}HTTP_PROXY"),
+        no_proxy=env.text(f"{PREFIX}NO_PROXY"),
     )
+    return Outbound(own, standard_proxies(environ), _file(env, f"{PREFIX}CA_BUNDLE"))
+
+
+def _proxy(env: EnvReader, name: str) -> str | None:
+    url = env.secret(name)
+    try:
+        if url is not None:
+            read_proxy(url)
+    except OutboundError as error:
+        raise SettingsError(name, str(error), "http://user:password@proxy:3128") from error
+    return url
 
 
 def _secret_key(env: EnvReader, database_url: str, data_dir: Path) -> str:

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 from flask_login import LoginManager
@@ -13,6 +13,10 @@ from sentari.config import Settings
 from serverkit import database
 from serverkit.clock import Clock
 from serverkit.rate_limits import RateLimiter
+
+if TYPE_CHECKING:
+    from sentari.licensing.core import Licensing
+    from sentari.licensing.snapshot import Snapshot
 
 db = database.create_database()
 login_manager = LoginManager()
@@ -26,6 +30,12 @@ class Sentari:
     settings: Settings
     clock: Clock
     rate_limiter: RateLimiter
+    licensing: "Licensing"
+
+    @property
+    def snapshot(self) -> "Snapshot":
+        """Return what knows the license's status."""
+        return self.licensing.snapshot
 
 
 def current() -> Sentari:

@@ -8,6 +8,7 @@ from flask import Flask
 
 from sentari.accounts.service import any_user, create_first_admin
 from sentari.extensions import current, db, writing
+from sentari.licensing.service import prepare as prepare_licensing
 from sentari.web.account import setup_token
 from serverkit.schema import Schema
 
@@ -21,12 +22,16 @@ def schema() -> Schema:
 
 
 def prepare(app: Flask) -> None:
-    """Migrate the database and make the first admin; nothing here needs the network."""
+    """Migrate the database, make the first admin, apply the environment's license key.
+
+    Nothing here needs the network.
+    """
     with app.app_context():
         for warning in current().settings.warnings:
             log.warning(warning)
         schema().upgrade(db.engine)
         _bootstrap_admin()
+        prepare_licensing(current().licensing)
         if not any_user(db.session()):
             log.warning("no user yet: open /setup and enter the setup token %s", setup_token())
         db.session.remove()

@@ -16,6 +16,7 @@ from sentari import create_app
 from sentari.accounts.service import create_user
 from sentari.config import Settings
 from sentari.extensions import db, writing
+from sentari.licensing.check_in import Transport
 from serverkit.database import writable
 from tests.clocks import FakeClock
 from tests.postgres import shared_server
@@ -97,8 +98,9 @@ def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
     """Build apps on a database URL with settings of one's own; disposed of afterwards."""
     apps: list[Flask] = []
 
-    def make(url: str, **settings: object) -> Flask:
-        app = create_app(Settings(url, tmp_path, SECRET, **settings), clock=clock)
+    def make(url: str, *, transport: Transport | None = None, **settings: object) -> Flask:
+        chosen = Settings(url, tmp_path, SECRET, **settings)
+        app = create_app(chosen, clock=clock, transport=transport)
         app.testing = False
         apps.append(app)
         return app

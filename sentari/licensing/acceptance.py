@@ -4,19 +4,18 @@ from dataclasses import dataclass
 
 from license_token.errors import LicenseTokenError
 from license_token.reply import ReplyClaims
+from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause, explain
 
 NONCE_LIFETIME_DAYS = 30
 
 
-class ReplyRefusedError(Exception):
-    """A reply, online or presented, changed nothing; `cause` says why, the text in a sentence."""
+class ReplyRefusedError(CheckInError):
+    """A reply, answered or presented, is not for this server at this moment."""
 
     def __init__(self, cause: Cause, detail: str | None = None) -> None:
         """Name the cause and, where its own words are too general, this very case."""
-        self.cause = cause
-        self.detail = detail or f"{explain(cause).title}."
-        super().__init__(self.detail)
+        super().__init__(cause, detail or f"{explain(cause).title}.")
 
 
 @dataclass(frozen=True)

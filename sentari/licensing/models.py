@@ -64,7 +64,10 @@ class InstalledLicense(db.Model):  # type: ignore[name-defined, misc]
 
 
 class StoredKey(db.Model):  # type: ignore[name-defined, misc]
-    """A license key, sealed: `current` belongs to the license in force, `pending` waits for one."""
+    """A license key, sealed: `current` belongs to the license in force, `pending` waits for one.
+
+    `cause` and `detail` tell why a pending key still waits.
+    """
 
     __tablename__ = "license_key"
 
@@ -73,6 +76,8 @@ class StoredKey(db.Model):  # type: ignore[name-defined, misc]
     key_hash: Mapped[str] = mapped_column(String(64))
     hint: Mapped[str] = mapped_column(String(5))
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    cause: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[str | None] = mapped_column(Text)
 
 
 class StoredRequest(db.Model):  # type: ignore[name-defined, misc]

@@ -12,6 +12,9 @@ from license_token.reply import Reply, ReplyClaims
 
 Value = str | int | None
 
+_LARGEST_INTEGER = 2**53
+_LONGEST_TEXT = 2048
+
 
 class Kind(StrEnum):
     """What contradicts what."""
@@ -172,10 +175,15 @@ def _wrong_columns(columns: Mapping[str, object], claims: ReplyClaims) -> Tamper
 
 
 def _plain(value: object) -> Value:
-    """Return a raw database value as JSON can tell it, a date as its ISO text."""
+    """Return a raw database value as the audit log can tell it, a date as its ISO text.
+
+    What is too large for the log is larger than any signed value, and differs when cut, too.
+    """
+    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+        return str(value)
     if value is None or isinstance(value, str | int):
-        return value
-    return value.isoformat() if isinstance(value, date) else repr(value)
+        return value if not isinstance(value, str) else value[:_LONGEST_TEXT]
+    return value.isoformat() if isinstance(value, date) else repr(value)[:_LONGEST_TEXT]
 
 
 def _same(stored: Value, signed: Value) -> bool:

@@ -83,8 +83,8 @@ def test_the_own_proxy_variables_come_before_the_standard_ones(tmp_path: Path) -
         tmp_path, HTTPS_PROXY="http://standard:1", SENTARI_HTTPS_PROXY="http://own:2",
         no_proxy="a.example",
     )  # fmt: skip
-    assert found.outbound.https_proxy == "http://own:2"
-    assert found.outbound.no_proxy == "a.example"
+    assert found.outbound.proxies.https == "http://own:2"
+    assert found.outbound.standard_proxies.no_proxy == "a.example"
 
 
 def test_no_secret_is_in_the_settings_text(tmp_path: Path) -> None:

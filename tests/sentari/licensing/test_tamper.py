@@ -21,6 +21,7 @@ from sentari.licensing.tamper import (
     differences,
     examine,
 )
+from serverkit.audit.chain import canonical
 from tests.sentari.licensing.samples import (
     CONFIRMATION,
     INSTANCE_ID,
@@ -149,3 +150,14 @@ def test_the_fingerprint_is_the_same_only_for_the_same_contradiction() -> None:
         return found.fingerprint
 
     assert edited(5) == edited(5) != edited(6)
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, 10**18, "x" * 100_000, "\x00", b"\xff" * 5000, 1e300])
+def test_a_wild_value_is_reported_in_a_form_that_the_log_can_keep(value: object) -> None:
+    found = examine(
+        stored(columns=columns_of(CLAIMS) | {"tier": value}), RECORDED, IDENTITY, ANCHOR
+    )
+    assert found is not None
+    told = found.differences[0].stored
+    assert canonical({"stored": told})
+    assert len(str(told)) <= 2048

@@ -1,0 +1,128 @@
+"""Apply a verified reply: license, columns, keys, requests and audit log change together."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from license_token.reply import Reply, ReplyClaims
+from sentari.licensing import history, store
+from sentari.licensing.acceptance import Expectation, check_acceptable
+from sentari.licensing.core import Licensing
+from sentari.licensing.identity import ensure_identity
+from sentari.licensing.models import StoredRequest
+from sentari.licensing.outstanding import NONCE_LIFETIME
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How a reply came: `nonce` is that of the online call it answers, None by hand."""
+
+    via: str
+    actor: str
+    nonce: str | None = None
+
+    @property
+    def online(self) -> bool:
+        """Tell whether the reply answers a call of this server."""
+        return self.nonce is not None
+
+
+def apply_reply(
+    session: Session, licensing: Licensing, reply: Reply, arrival: Arrival, now: datetime
+) -> None:
+    """Apply a reply whose signature was verified, or raise ReplyRefusedError.
+
+    When two calls sent the same request, the second answer finds its work done.
+    """
+    history.lock_history(session)
+    past = history.read_history(session)
+    if arrival.online and past.recorded and past.recorded.jti == reply.claims.jti:
+        return
+    request = _request(session, reply.claims, arrival, now)
+    expected = _expectation(session, licensing, past, reply.claims, arrival, request, now)
+    check_acceptable(reply.claims, expected)
+    action = _store(session, reply, past, request)
+    _record(session, action, reply.claims, arrival, now, expected.instance_id)
+
+
+def _request(
+    session: Session, claims: ReplyClaims, arrival: Arrival, now: datetime
+) -> StoredRequest | None:
+    """Return the open request that the reply answers; online only that of this very call."""
+    if claims.nonce is None or (arrival.online and claims.nonce != arrival.nonce):
+        return None
+    return store.request_by_nonce(session, claims.nonce, since=now - NONCE_LIFETIME)
+
+
+def _expectation(
+    session: Session,
+    licensing: Licensing,
+    past: history.History,
+    claims: ReplyClaims,
+    arrival: Arrival,
+    request: StoredRequest | None,
+    now: datetime,
+) -> Expectation:
+    identity = ensure_identity(session, licensing.vault, now)
+    standing = past.standing
+    return Expectation(
+        issuer=licensing.issuer,
+        instance_id=identity.instance_id,
+        confirmation=identity.confirmation,
+        nonces=frozenset({request.nonce} if request else ()),
+        airgap=licensing.airgap,
+        standing=standing,
+        not_older_than=standing.issued_at if standing and arrival.online else None,
+        seen_before=history.applied_before(session, claims.jti),
+        bound_before=history.bound_before(session, claims.license_id),
+    )
+
+
+def _store(
+    session: Session, reply: Reply, past: history.History, request: StoredRequest | None
+) -> str:
+    """Write the license and settle its key; return the audit log's action for it."""
+    recorded = past.recorded
+    store.replace_license(session, reply)
+    if request is None:
+        # A pre-signed license comes without a key; the key of the license before is done with.
+        store.delete_current_key(session)
+        return history.INSTALLED
+    promoted = store.promote_key(session, request.key_hash)
+    store.delete_request(session, request.key_hash)
+    renewed = recorded is not None and recorded.license_id == reply.claims.license_id
+    return history.REPLY_APPLIED if renewed and not promoted else history.INSTALLED
+
+
+def _record(
+    session: Session,
+    action: str,
+    claims: ReplyClaims,
+    arrival: Arrival,
+    now: datetime,
+    instance_id: str,
+) -> None:
+    failed = store.record_success(session, now)
+    if failed is not None:
+        history.tell(session, now, history.CHECK_IN_RECOVERED, {"cause": failed})
+    detail = _detail(claims) | {"via": arrival.via, "instance_id": instance_id}
+    history.tell(session, now, action, detail, actor=arrival.actor)
+
+
+def _detail(claims: ReplyClaims) -> dict[str, Any]:
+    return {
+        "license_id": claims.license_id,
+        "jti": claims.jti,
+        "seq": claims.seq,
+        "issued_at": claims.issued_at,
+        "audit_seq": claims.audit.seq if claims.audit else 0,
+        "presigned": claims.presigned,
+        "key_hint": claims.key_hint,
+        **{
+            name: value
+            for name, value in claims.terms.to_claims().items()
+            if not name.startswith("customer")
+        },
+    }

@@ -1,0 +1,80 @@
+"""All that licensing works with in one app: its settings, the vendor, the vault, the verdict."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from sentari.config import Settings
+from sentari.extensions import db, writing
+from sentari.licensing.check_in import (
+    HttpTransport,
+    NoTransport,
+    OutboundSettings,
+    Transport,
+)
+from sentari.licensing.observation import Observer
+from sentari.licensing.roots import Trust, load_trust
+from sentari.licensing.snapshot import Snapshot
+from sentari.licensing.vault import Vault
+from serverkit.clock import Clock
+
+
+@dataclass(frozen=True)
+class Licensing:
+    """One app's licensing; `environment_value` is what SENTARI_LICENSE_KEY says."""
+
+    clock: Clock
+    transport: Transport
+    trust: Trust
+    vault: Vault
+    snapshot: Snapshot
+    issuer: str
+    airgap: bool
+    server_version: str
+    environment_value: str | None = field(default=None, repr=False)
+
+
+def create_licensing(
+    settings: Settings, *, clock: Clock, transport: Transport | None, server_version: str
+) -> Licensing:
+    """Put licensing together; nothing is read or sent yet, except the file with the roots."""
+    trust = load_trust(settings.license_public_key_path)
+    return Licensing(
+        clock=clock,
+        transport=transport or create_transport(settings, server_version),
+        trust=trust,
+        vault=Vault(settings.secret_key),
+        snapshot=Snapshot(Observer(trust.roots), clock, reading=reading, writing=writing),
+        issuer=settings.license_issuer,
+        airgap=settings.license_mode == "airgap",
+        server_version=server_version,
+        environment_value=settings.license_key,
+    )
+
+
+def create_transport(settings: Settings, server_version: str) -> Transport:
+    """Return the way to the vendor; in airgap mode there is none."""
+    if settings.license_mode == "airgap":
+        return NoTransport()
+    outbound = OutboundSettings(
+        server_url=settings.license_server_url,
+        version=server_version,
+        proxies=settings.outbound.proxies,
+        standard_proxies=settings.outbound.standard_proxies,
+        ca_bundle=settings.outbound.ca_bundle,
+    )
+    return HttpTransport(outbound)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a transaction that sees one moment of the database, apart from the request's own."""
+    engine = db.engine
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name != "sqlite" else {}
+    with (
+        engine.connect().execution_options(**options) as connection,
+        Session(bind=connection) as session,
+    ):
+        yield session

@@ -1,0 +1,118 @@
+"""A check-in from beginning to end: ask, and apply what comes back.
+
+The only place under licensing that opens write transactions itself: the request has to be
+durable before it is sent, and no transaction may be open while the vendor is waited for.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from license_token.errors import LicenseTokenError
+from license_token.reply import Reply, read_reply
+from sentari.extensions import writing
+from sentari.licensing import history, store
+from sentari.licensing.acceptance import refusal_of
+from sentari.licensing.answer import CheckInError
+from sentari.licensing.application import Arrival, apply_reply
+from sentari.licensing.causes import Cause
+from sentari.licensing.core import Licensing, reading
+from sentari.licensing.models import StoredKey
+from sentari.licensing.outstanding import open_request
+from sentari.licensing.refusals import airgap, no_key, sealed
+from sentari.licensing.store import Role
+from sentari.licensing.vault import VaultError
+
+_VENDOR_SPOKE = (Cause.UNKNOWN_KEY, Cause.ACTIVATION_LIMIT, Cause.APPROVAL_PENDING)
+# Asking again with the same key or the same request would bring the same answer.
+_HOPELESS_KEYS = (Cause.UNKNOWN_KEY,)
+_SPENT_REQUESTS = (Cause.STALE,)
+
+
+def check_in(licensing: Licensing, *, actor: str) -> None:
+    """Ask for the key that waits, else for the one in force, and apply what comes back.
+
+    Raise LicensingRefusedError without a key or in airgap mode, CheckInError when the vendor
+    was not reached or its answer changed nothing; that is written down then.
+    """
+    if licensing.airgap:
+        raise airgap()
+    roles = _roles()
+    if not roles:
+        raise no_key()
+    try:
+        ask(licensing, roles[0], actor=actor)
+    except CheckInError as error:
+        if error.cause in _VENDOR_SPOKE and len(roles) == 2:
+            # A key that has to wait must not keep the license in force from its check-ins.
+            ask(licensing, Role.CURRENT, actor=actor)
+        raise
+
+
+def ask(licensing: Licensing, role: Role, *, actor: str) -> None:
+    """Ask the vendor for one key's license and apply it, or raise CheckInError."""
+    key_hash, nonce, document = _prepare(licensing, role)
+    try:
+        reply = verified(licensing, licensing.transport.check_in(document))
+        arrival = Arrival(via="online", actor=actor, nonce=nonce)
+        with writing() as session:
+            apply_reply(session, licensing, reply, arrival, licensing.clock.now())
+    except CheckInError as error:
+        with writing() as session:
+            _write_down(session, error, key_hash, licensing.clock.now())
+        raise
+    finally:
+        licensing.snapshot.refresh()
+
+
+def verified(licensing: Licensing, text: str) -> Reply:
+    """Return a reply whose signature holds, or raise ReplyRefusedError."""
+    try:
+        return read_reply(text, licensing.trust.roots)
+    except LicenseTokenError as error:
+        raise refusal_of(error) from error
+
+
+def _roles() -> list[Role]:
+    with reading() as session:
+        return [role for role in (Role.PENDING, Role.CURRENT) if store.find_key(session, role)]
+
+
+def _prepare(licensing: Licensing, role: Role) -> tuple[str, str, str]:
+    now = licensing.clock.now()
+    with writing() as session:
+        history.lock_history(session)
+        key = store.find_key(session, role)
+        if key is None:
+            raise no_key()
+        try:
+            request = open_request(session, licensing, key, now)
+        except VaultError as error:
+            raise sealed(str(error)) from error
+        return key.key_hash, request.nonce, request.document
+
+
+def _write_down(session: Session, error: CheckInError, key_hash: str, now: datetime) -> None:
+    history.lock_history(session)
+    before = store.record_failure(
+        session, now, error.cause, error.detail, error.retry_after_seconds
+    )
+    if before != error.cause.value:
+        detail = {"cause": error.cause.value, "detail": error.detail}
+        history.tell(session, now, history.CHECK_IN_FAILED, detail)
+    if error.cause in _SPENT_REQUESTS:
+        store.delete_request(session, key_hash)
+    waiting = store.find_key(session, Role.PENDING)
+    if waiting is not None and waiting.key_hash == key_hash:
+        _keep_or_discard(session, waiting, error, now)
+
+
+def _keep_or_discard(
+    session: Session, waiting: StoredKey, error: CheckInError, now: datetime
+) -> None:
+    if error.cause in _HOPELESS_KEYS:
+        detail = {"key_hint": waiting.hint, "cause": error.cause.value}
+        store.discard_pending_key(session)
+        history.tell(session, now, history.KEY_DISCARDED, detail)
+    else:
+        waiting.cause, waiting.detail = error.cause.value, error.detail

@@ -1,0 +1,101 @@
+"""The request that waits for its reply: stored before it is sent, the same bytes until answered."""
+
+import base64
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from license_token.errors import LicenseTokenError
+from license_token.reply import AuditAnchor
+from license_token.request import NONCE_BYTES, RequestClaims, read_request, sign_request
+from sentari.audit.store import audit_log
+from sentari.licensing import caps, history, store
+from sentari.licensing.acceptance import NONCE_LIFETIME_DAYS
+from sentari.licensing.core import Licensing
+from sentari.licensing.identity import InstanceIdentity, ensure_identity
+from sentari.licensing.models import StoredKey, StoredRequest
+
+NONCE_LIFETIME = timedelta(days=NONCE_LIFETIME_DAYS)
+
+_FINDINGS = {
+    history.TAMPER_DETECTED: "tampered",
+    history.CLOCK_ROLLBACK: "clock_rollback",
+    history.CLOCK_SKEW: "clock_skew",
+}
+
+
+def open_request(
+    session: Session, licensing: Licensing, key: StoredKey, now: datetime
+) -> StoredRequest:
+    """Return the request for the key that waits for its reply, made now if there is none.
+
+    A lost answer must not look like a second server, so a request is repeated as it is for as
+    long as it can be answered. Raise VaultError when the instance key does not open.
+    """
+    identity = ensure_identity(session, licensing.vault, now)
+    waiting = store.find_request(session, key.key_hash)
+    if waiting is not None and _repeatable(waiting, licensing, identity, now):
+        return waiting
+    claims = _claims(session, licensing, identity, key.key_hash, now)
+    document = sign_request(claims, instance_key=identity.signing_key(licensing.vault))
+    return store.put_request(
+        session, key_hash=key.key_hash, nonce=claims.jti, document=document, now=now
+    )
+
+
+def _repeatable(
+    waiting: StoredRequest, licensing: Licensing, identity: InstanceIdentity, now: datetime
+) -> bool:
+    if waiting.created_at <= now - NONCE_LIFETIME:
+        return False
+    try:
+        claims = read_request(waiting.document).claims
+    except LicenseTokenError:
+        return False
+    ours = (waiting.nonce, waiting.key_hash, identity.instance_id, identity.public_key)
+    same = (claims.jti, claims.key_hash, claims.instance_id, claims.public_key) == ours
+    # Another license server could not answer what was addressed to the one before.
+    return same and claims.audience == licensing.issuer
+
+
+def _claims(
+    session: Session,
+    licensing: Licensing,
+    identity: InstanceIdentity,
+    key_hash: str,
+    now: datetime,
+) -> RequestClaims:
+    used = caps.usage(session)
+    past = history.read_history(session)
+    seq, head = audit_log.head(session)
+    return RequestClaims(
+        instance_id=identity.instance_id,
+        audience=licensing.issuer,
+        issued_at=int(now.timestamp()),
+        jti=_nonce(),
+        key_hash=key_hash,
+        public_key=identity.public_key,
+        previous=past.recorded.jti if past.recorded else None,
+        server_version=licensing.server_version,
+        devices=used.devices,
+        packages=used.packages,
+        audit=AuditAnchor(seq, head),
+        findings=_findings(session, past),
+    )
+
+
+def _findings(session: Session, past: history.History) -> tuple[str, ...]:
+    """Return what was found since the last request that was answered, healed or not."""
+    found = history.actions_since(session, past.anchored_seq, _FINDINGS)
+    findings = {_FINDINGS[action] for action in found}
+    reported = past.tampering_reported
+    if reported is not None:
+        findings.add("tampered")
+        if reported.detail.get("kind") == "anchor":
+            findings.add("audit_broken")
+    return tuple(sorted(findings))
+
+
+def _nonce() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(NONCE_BYTES)).rstrip(b"=").decode()

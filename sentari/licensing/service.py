@@ -1,0 +1,178 @@
+"""What admins, the environment and the command line do with the license.
+
+What can go wrong has three families: LicenseTokenError for a text that is no key and no reply,
+CheckInError for a vendor that was not reached or a reply that does not fit, and
+LicensingRefusedError for what cannot be done as things are. None of them changes the license.
+"""
+
+import logging
+
+from license_token.armor import armor_request
+from license_token.errors import LicenseTokenError, MalformedError
+from license_token.license_key import LicenseKey, looks_like_reply
+from license_token.reply import read_reply
+from sentari.extensions import writing
+from sentari.licensing import caps, history, store
+from sentari.licensing.acceptance import ReplyRefusedError, refusal_of
+from sentari.licensing.application import Arrival, apply_reply
+from sentari.licensing.core import Licensing
+from sentari.licensing.exchange import ask
+from sentari.licensing.identity import ensure_identity
+from sentari.licensing.models import ROW, Instance
+from sentari.licensing.outstanding import open_request
+from sentari.licensing.refusals import (
+    LicensingRefusedError,
+    airgap,
+    no_key,
+    nothing_installed,
+    nothing_waiting,
+    sealed,
+)
+from sentari.licensing.store import Role
+from sentari.licensing.vault import Purpose, VaultError
+
+log = logging.getLogger(__name__)
+
+LONGEST_TEXT = 64 * 1024
+ENVIRONMENT = "environment"
+
+
+def install(licensing: Licensing, text: str, *, actor: str, via: str) -> None:
+    """Install what an admin gave: a license key, asked for at once, or a whole signed reply."""
+    if len(text) > LONGEST_TEXT:
+        raise MalformedError(
+            f"The text is longer than {LONGEST_TEXT:,} characters: neither a license key nor a "
+            "license file is."
+        )
+    if looks_like_reply(text):
+        present_reply(licensing, text, actor=actor, via=via)
+    else:
+        give_key(licensing, LicenseKey.parse(text), actor=actor)
+
+
+def give_key(licensing: Licensing, key: LicenseKey, *, actor: str) -> None:
+    """Keep a key and ask the vendor for its license.
+
+    The license in force stays until a reply for the new key was applied. In airgap mode the key
+    is kept, and LicensingRefusedError says how to go on.
+    """
+    role = _keep_key(licensing, key, actor)
+    licensing.snapshot.refresh()
+    if licensing.airgap:
+        raise airgap()
+    ask(licensing, role, actor=actor)
+
+
+def present_reply(licensing: Licensing, text: str, *, actor: str, via: str) -> None:
+    """Apply a reply that was carried by hand; one that fails is refused and changes nothing."""
+    try:
+        try:
+            reply = read_reply(text, licensing.trust.roots)
+        except MalformedError:
+            raise
+        except LicenseTokenError as error:
+            raise refusal_of(error) from error
+        with writing() as session:
+            apply_reply(session, licensing, reply, Arrival(via, actor), licensing.clock.now())
+    except ReplyRefusedError as error:
+        detail = {"cause": error.cause.value, "detail": error.detail, "via": via}
+        with writing() as session:
+            history.tell(session, licensing.clock.now(), history.REPLY_REFUSED, detail, actor=actor)
+        raise
+    finally:
+        licensing.snapshot.refresh()
+
+
+def remove(licensing: Licensing, *, actor: str) -> None:
+    """Remove the license with its keys; what it covered stays, and the server is unlicensed."""
+    with writing() as session:
+        history.lock_history(session)
+        past = history.read_history(session)
+        recorded = past.recorded
+        if recorded is None and store.read_license(session) is None:
+            raise nothing_installed()
+        detail = {**vars(recorded), "audit_seq": past.anchored_seq} if recorded else {}
+        store.delete_license(session)
+        history.tell(session, licensing.clock.now(), history.REMOVED, detail, actor=actor)
+    licensing.snapshot.refresh()
+
+
+def discard_waiting_key(licensing: Licensing, *, actor: str) -> None:
+    """Forget the key that waits for its activation; the license in force is untouched."""
+    with writing() as session:
+        history.lock_history(session)
+        waiting = store.discard_pending_key(session)
+        if waiting is None:
+            raise nothing_waiting()
+        detail = {"key_hint": waiting.hint}
+        history.tell(session, licensing.clock.now(), history.KEY_DISCARDED, detail, actor=actor)
+    licensing.snapshot.refresh()
+
+
+def request_file(licensing: Licensing) -> str:
+    """Return the armoured request for the key that waits, else for the one in force."""
+    with writing() as session:
+        history.lock_history(session)
+        key = store.next_key(session)
+        if key is None:
+            raise no_key()
+        try:
+            request = open_request(session, licensing, key, licensing.clock.now())
+        except VaultError as error:
+            raise sealed(str(error)) from error
+        return armor_request(request.document)
+
+
+def prepare(licensing: Licensing) -> None:
+    """Do what a start needs, without the network: identity, totals, the environment's key."""
+    now = licensing.clock.now()
+    with writing() as session:
+        ensure_identity(session, licensing.vault, now)
+        before, counted = caps.correct_totals(session)
+        if before != counted:
+            detail = {"stored": vars(before), "counted": vars(counted)}
+            history.tell(session, now, history.TOTALS_CORRECTED, detail)
+    try:
+        apply_environment(licensing)
+    except (LicenseTokenError, ReplyRefusedError, LicensingRefusedError) as error:
+        log.error("SENTARI_LICENSE_KEY was not applied: %s", error)
+
+
+def apply_environment(licensing: Licensing) -> None:
+    """Apply SENTARI_LICENSE_KEY if it is not the value that was applied from there last.
+
+    So a key that was pasted later is not undone by a restart with the old variable. A key waits
+    for the next check-in; a reply is applied here.
+    """
+    value = licensing.environment_value
+    if value is None:
+        return
+    digest = licensing.vault.digest(Purpose.ENVIRONMENT, value)
+    with writing() as session:
+        ensure_identity(session, licensing.vault, licensing.clock.now())
+        instance = session.get_one(Instance, ROW)
+        if instance.environment_digest == digest:
+            return
+    if looks_like_reply(value):
+        present_reply(licensing, value, actor=ENVIRONMENT, via=ENVIRONMENT)
+    else:
+        _keep_key(licensing, LicenseKey.parse(value), ENVIRONMENT)
+    with writing() as session:
+        session.get_one(Instance, ROW).environment_digest = digest
+
+
+def _keep_key(licensing: Licensing, key: LicenseKey, actor: str) -> Role:
+    """Store a key unless it is known already; return what it is now."""
+    now = licensing.clock.now()
+    with writing() as session:
+        history.lock_history(session)
+        current = store.find_key(session, Role.CURRENT)
+        if current is not None and current.key_hash == key.key_hash:
+            store.discard_pending_key(session)
+            return Role.CURRENT
+        waiting = store.find_key(session, Role.PENDING)
+        if waiting is None or waiting.key_hash != key.key_hash:
+            store.put_pending_key(session, licensing.vault, key, now)
+            detail = {"key_hint": key.hint}
+            history.tell(session, now, history.KEY_GIVEN, detail, actor=actor)
+        return Role.PENDING

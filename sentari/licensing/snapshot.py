@@ -1,0 +1,134 @@
+"""What the gate reads: the license's status, held in the process and at most a second old.
+
+Nothing here raises. An error while looking is no verdict: what was found last is evaluated at
+the present time, and with nothing found yet the server is unlicensed.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sentari.licensing import history
+from sentari.licensing.observation import Observation, Observer
+from sentari.licensing.state import Facts, LicenseStatus, State, evaluate
+from serverkit.clock import Clock
+
+log = logging.getLogger(__name__)
+
+MAX_AGE_SECONDS = 1.0
+
+OpenSession = Callable[[], AbstractContextManager[Session]]
+
+
+class Snapshot:
+    """Keep one status per process, and tell the audit log what changed."""
+
+    def __init__(
+        self, observer: Observer, clock: Clock, *, reading: OpenSession, writing: OpenSession
+    ) -> None:
+        """`reading` opens a transaction that sees one moment of the database."""
+        self._observer, self._clock = observer, clock
+        self._reading, self._writing = reading, writing
+        self._looking, self._reporting = threading.Lock(), threading.Lock()
+        self._found: Observation | None = None
+        self._status: LicenseStatus | None = None
+        self._looked_at = float("-inf")
+
+    def status(self) -> LicenseStatus:
+        """Return the status, looked up again when it is older than a second."""
+        if self._stale():
+            with self._looking:
+                if self._stale():
+                    self._look()
+            self._report()
+        return self.latest()
+
+    def refresh(self) -> LicenseStatus:
+        """Return the status of this very moment."""
+        with self._looking:
+            self._look()
+        self._report()
+        return self.latest()
+
+    def latest(self) -> LicenseStatus:
+        """Return what was found last, without looking: for places that must touch nothing."""
+        return self._status or evaluate(None, Facts(), self._clock.now())
+
+    @property
+    def kid(self) -> str | None:
+        """Return the signing key of the license that was found last."""
+        return self._found.kid if self._found else None
+
+    def _stale(self) -> bool:
+        return self._clock.monotonic() - self._looked_at >= MAX_AGE_SECONDS
+
+    def _look(self) -> None:
+        now = self._clock.now()
+        try:
+            with self._reading() as session:
+                self._found = self._observer.observe(session, now)
+        except Exception:
+            log.exception("the license could not be looked up; the last verdict stays in force")
+        self._looked_at = self._clock.monotonic()
+        self._status = self._evaluate(self._found, now)
+
+    def _evaluate(self, found: Observation | None, now: datetime) -> LicenseStatus:
+        if found is None:
+            return evaluate(None, Facts(), now)
+        return evaluate(found.claims, found.facts, now)
+
+    def _report(self) -> None:
+        """Write what changed into the audit log, once for all workers together."""
+        if self._found is None or not self._news(self._found, self.latest()):
+            return
+        if not self._reporting.acquire(blocking=False):
+            return  # Another thread is at it.
+        try:
+            with self._writing() as session:
+                self._write(session)
+        except Exception:
+            log.exception("a change of the license could not be written to the audit log")
+        finally:
+            self._reporting.release()
+
+    def _news(self, found: Observation, status: LicenseStatus) -> bool:
+        entered = found.history.entered
+        return found.unreported or status.state != (entered.state if entered else State.UNLICENSED)
+
+    def _write(self, session: Session) -> None:
+        # Looked up again under the lock: what was seen may be another worker's half-way, or
+        # another worker's report may be there already.
+        history.lock_history(session)
+        now = self._clock.now()
+        with self._looking:
+            found = self._observer.observe(session, now)
+        status = self._evaluate(found, now)
+        if found.unreported:
+            _report_tampering(session, found, now)
+        entered = found.history.entered
+        before = entered.state if entered else State.UNLICENSED
+        if status.state != before:
+            history.tell(
+                session,
+                now,
+                history.STATE_CHANGED,
+                {"from": before.value, "to": status.state.value, "reason": status.reason},
+            )
+
+
+def _report_tampering(session: Session, found: Observation, now: datetime) -> None:
+    if found.tampering is None:
+        history.tell(session, now, history.TAMPER_CLEARED, {})
+        return
+    detail = {
+        "kind": found.tampering.kind.value,
+        "reason": found.tampering.sentence,
+        "columns": [vars(difference) for difference in found.tampering.differences],
+        "fingerprint": found.tampering.fingerprint,
+    }
+    log.error("the license was tampered with: %s", found.tampering.sentence)
+    history.tell(session, now, history.TAMPER_DETECTED, detail)

@@ -1,0 +1,109 @@
+"""The license gate: which gate class is open at which level, and the answer when it is not.
+
+The hook in front of every endpoint (access.py) calls `enforce` once, after it knows who asks.
+"""
+
+from typing import Any
+
+from flask import Flask, Response, g, request
+from flask_login import current_user
+
+from sentari.extensions import current
+from sentari.licensing.caps import RETRY_AFTER_SECONDS, SETTINGS_PATH
+from sentari.licensing.state import Gate, LicenseStatus
+from sentari.licensing.warnings import LicenseWarning, visible_to, warnings
+from serverkit.problems import Problem
+
+OPEN = {
+    "open": frozenset({Gate.FULL, Gate.READ_ONLY, Gate.LOCKED}),
+    "read": frozenset({Gate.FULL, Gate.READ_ONLY}),
+    "write": frozenset({Gate.FULL}),
+    "ingest": frozenset({Gate.FULL}),
+}
+_TITLES = {
+    Gate.READ_ONLY: "The license allows reading only",
+    Gate.LOCKED: "The license has locked this server",
+}
+
+
+def allowed(gate_class: str, gate: Gate) -> bool:
+    """Tell whether endpoints of the class are open at the level."""
+    return gate in OPEN[gate_class]
+
+
+def enforce(gate_class: str) -> None:
+    """Raise the 402 when the license closes the class; probes and sign-in look nothing up."""
+    if gate_class == "open":
+        return
+    status = license_status()
+    if not allowed(gate_class, status.gate):
+        raise license_required(status, gate_class)
+
+
+def license_status() -> LicenseStatus:
+    """Return the one status that this request is answered under, at most a second old."""
+    if "license_status" not in g:
+        g.license_status = current().licensing.snapshot.status()
+    status: LicenseStatus = g.license_status
+    return status
+
+
+def license_required(status: LicenseStatus, gate_class: str) -> Problem:
+    """Return the 402 that says what is closed and what to do."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if gate_class == "ingest" else {}
+    return Problem(
+        402,
+        "license_required",
+        _TITLES[status.gate],
+        status.reason,
+        headers=headers,
+        license_state=status.state.value,
+        settings_url=SETTINGS_PATH,
+    )
+
+
+def register_gate(app: Flask) -> None:
+    """Name the license's state on every answer of the API, and give the templates the status."""
+    app.after_request(_name_state)
+    app.context_processor(_context)
+
+
+def _name_state(response: Response) -> Response:
+    if request.path.startswith("/api/"):
+        status = g.get("license_status") or current().licensing.snapshot.latest()
+        response.headers["X-Sentari-License-State"] = status.state.value
+    return response
+
+
+def _context() -> dict[str, Any]:
+    """Return the status and the loudest warning for whoever is signed in; nothing to strangers."""
+    if not current_user.is_authenticated:
+        return {}
+    status = license_status()
+    visible = visible_to(warnings(status), admin=current_user.is_admin)
+    return {"license_status": status, "license_banner": _banner(visible[0]) if visible else None}
+
+
+_BANNER_TITLES = {
+    "unlicensed": "No license.",
+    "expiry": "The license expires soon.",
+    "offline": "No check-in for a while.",
+    "devices_usage": "The device limit is near.",
+    "packages_usage": "The package limit is near.",
+    "grace": "The license has expired.",
+    "read_only": "Read-only.",
+    "suspended": "License suspended.",
+    "locked_out": "Locked.",
+    "offline_exceeded": "Locked: offline for too long.",
+    "revoked": "License revoked.",
+    "tampered": "Locked: the license was tampered with.",
+}
+
+
+def _banner(warning: LicenseWarning) -> dict[str, str]:
+    return {
+        "level": warning.severity.value,
+        "title": _BANNER_TITLES[warning.code],
+        "text": warning.text,
+        "url": SETTINGS_PATH,
+    }
