@@ -49,7 +49,6 @@ __all__ = [
     "OutboundSettings",
     "Proxies",
     "Transport",
-    "transport_for",
 ]
 
 _TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (\d{3})")
@@ -71,11 +70,6 @@ class NoTransport:
         """Refuse with CheckInError, code `airgap`."""
         detail = "SENTARI_LICENSE_MODE is airgap: this server makes no outbound license call."
         raise CheckInError(Cause.CONNECT, detail, code="airgap")
-
-
-def transport_for(mode: str, settings: OutboundSettings) -> Transport:
-    """Return the transport of a server in `SENTARI_LICENSE_MODE` `online` or `airgap`."""
-    return NoTransport() if mode == "airgap" else HttpTransport(settings)
 
 
 class HttpTransport:
