@@ -50,6 +50,11 @@ def mend(value: str, limit: int, where: str, warnings: Warnings) -> str:
     return mended
 
 
+def storable(value: str) -> str:
+    """Return a text from outside in a form that a query may carry."""
+    return _UNSTORABLE.sub(REPLACEMENT, value)
+
+
 def excerpt(value: str) -> str:
     """Return the beginning of a text, short enough for one line."""
     if len(value) <= _EXAMPLE_CHARACTERS:

@@ -1,0 +1,152 @@
+"""The agents' protocol. What agents ask for and is not here is 404, in every license state."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from apiflask import APIBlueprint
+from flask import request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from sentari.agents import identity, registration
+from sentari.agents.enrollment_tokens import TokenRefusedError
+from sentari.agents.identity import Caller
+from sentari.extensions import current, db, writing
+from sentari.inventory import ingestion
+from sentari.inventory.faults import MalformedScanError, ScanError
+from sentari.inventory.ingestion import UnknownDeviceError
+from sentari.inventory.scan import Scan, read_scan
+from sentari.web.access import access
+from serverkit.http import read_body
+from serverkit.problems import Problem, invalid
+
+blueprint = APIBlueprint("agent", __name__, url_prefix="/api/v1/agent", tag="Agents")
+
+SCAN_BYTES = 32 * 1024 * 1024
+REGISTRATION_BYTES = 1024 * 1024
+ENROLLMENTS = "10/minute"
+_ENROLLMENT_TRIES = 3
+
+Document = TypeVar("Document")
+
+
+@blueprint.post("/register")
+@access(agent=True, gate="ingest")
+def register() -> ResponseReturnValue:
+    """Enroll a device, or give a known machine a new identity."""
+    current().rate_limiter.hit(ENROLLMENTS, "enrollment", request.remote_addr or "")
+    sent = _read(registration.read_registration, REGISTRATION_BYTES)
+    try:
+        enrolled = _enroll(sent)
+    except TokenRefusedError as error:
+        raise Problem(403, "token_refused", "Not enrolled", str(error)) from error
+    answer = {
+        "device_id": enrolled.device_uid,
+        "device_token": enrolled.device_token,
+        "message": "enrolled" if enrolled.created else "enrolled again",
+    }
+    return answer, 201 if enrolled.created else 200
+
+
+@blueprint.post("/scan")
+@access(agent=True, gate="ingest")
+def scan() -> ResponseReturnValue:
+    """Take in a scan. Duplicates and late scans are accepted too: a refusal blocks the queue."""
+    caller = _caller()
+    sent = _read(read_scan, SCAN_BYTES)
+    receipt = _ingest(caller or identity.caller_of_uid(db.session(), sent.device_uid), sent)
+    counts = ("status", "packages", "added", "changed", "removed", "warnings")
+    answer = {
+        "scan_id": str(receipt.scan_id),
+        "packages_received": receipt.packages_received,
+        "message": _MESSAGES[receipt.status],
+        "ingested": {name: getattr(receipt, name) for name in counts},
+    }
+    return answer, 202
+
+
+@blueprint.get("/config")
+@access(agent=True)
+def config() -> ResponseReturnValue:
+    """Tell an agent how often and where to scan."""
+    _caller()
+    return {"scan_interval": 3600, "scan_root": "/", "max_depth": 12, "config_version": "1"}
+
+
+@blueprint.get("/license-map")
+@access(public=True, gate="open")
+def license_map() -> ResponseReturnValue:
+    """Say that this server hands out no license map."""
+    raise Problem(404, "not_found", "Not found", "This server has no license map.")
+
+
+@blueprint.get("/policy-map")
+@access(public=True, gate="open")
+def policy_map() -> ResponseReturnValue:
+    """Say that this server runs no install gate, in the way agents understand."""
+    headers = {"X-Sentari-Install-Gate-Disabled": "true"}
+    detail = "This server has no install gate."
+    raise Problem(404, "not_found", "Not found", detail, headers=headers)
+
+
+_MESSAGES = {
+    ingestion.APPLIED: "the inventory was brought up to date",
+    ingestion.UNCHANGED: "the inventory has not changed",
+    ingestion.SUPERSEDED: "a newer scan is stored already; this one is kept as history",
+    ingestion.DUPLICATE: "this scan was stored before",
+}
+
+
+def _caller() -> Caller | None:
+    """Return the device that proved itself, or None where a claim alone is believed."""
+    token = identity.bearer_token(request.headers.get("Authorization", ""))
+    if token is not None:
+        return identity.caller_of_token(db.session(), token)
+    if current().settings.mtls_required:
+        raise identity.no_identity()
+    return None
+
+
+def _read(read: Callable[[bytes], Document], limit_bytes: int) -> Document:
+    try:
+        return read(read_body(limit_bytes))
+    except ScanError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: ScanError) -> Problem:
+    if isinstance(error, MalformedScanError):
+        detail = f"The body {error.faults[0].detail}."
+        return Problem(400, "malformed", "Malformed body", detail)
+    return invalid([fault._asdict() for fault in error.faults])
+
+
+def _enroll(sent: registration.Registration) -> registration.Enrolled:
+    options: dict[str, Any] = {
+        "static_token": current().settings.enrollment_token,
+        "now": current().clock.now(),
+        "license_status": current().snapshot.status(),
+    }
+    for _ in range(_ENROLLMENT_TRIES):
+        try:
+            with writing() as session:
+                return registration.register(session, sent, **options)
+        except registration.EnrolledMeanwhileError:
+            continue
+    detail = "The machine is being enrolled by another request. Try again shortly."
+    raise Problem(503, "unavailable", "Unavailable", detail, headers={"Retry-After": "5"})
+
+
+def _ingest(caller: Caller, sent: Scan) -> ingestion.Receipt:
+    if sent.device_uid != caller.uid:
+        raise identity.wrong_device()
+    status, now = current().snapshot.status(), current().clock.now()
+    session: Session = db.session()
+    try:
+        prepared = ingestion.prepare(session, caller.device_id, sent)
+        with writing() as session:
+            return ingestion.ingest(session, prepared, now=now, license_status=status)
+    except UnknownDeviceError:
+        raise identity.unknown_device() from None
+    except ScanError as error:
+        raise _refusal(error) from error

@@ -1,0 +1,134 @@
+"""Write inventories out, row by row, harmless to the program that opens them.
+
+A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sentari.inventory.models import Device
+from sentari.inventory.packages import Holder, PackageRow
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+DEVICE_COLUMNS = (
+    "id",
+    "hostname",
+    "os",
+    "os_release",
+    "arch",
+    "agent_version",
+    "packages",
+    "enrolled_at",
+    "last_seen_at",
+    "last_scan_at",
+)
+PACKAGE_COLUMNS = ("ecosystem", "name", "version", "device_count")
+HOLDER_COLUMNS = (
+    "device_id",
+    "hostname",
+    "ecosystem",
+    "name",
+    "version",
+    "package_license",
+    "spdx_id",
+    "environments",
+    "locations",
+    "install_paths",
+)
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield a CSV document (RFC 4180, with a heading) in pieces of one line."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    yield _take(buffer)
+    for row in rows:
+        writer.writerow([harmless(cell) for cell in row])
+        yield _take(buffer)
+
+
+def json_lines(rows: Iterable[object]) -> Iterator[str]:
+    """Yield one JSON array in pieces of one item."""
+    opening = "[\n"
+    for row in rows:
+        yield opening + json.dumps(row, ensure_ascii=False)
+        opening = ",\n"
+    yield "[]\n" if opening == "[\n" else "\n]\n"
+
+
+def harmless(cell: object) -> str:
+    """Return a cell as text that no spreadsheet takes for a formula."""
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime):
+        return cell.isoformat()
+    text = str(cell)
+    if isinstance(cell, str) and text.startswith(_FORMULA):
+        return "'" + text
+    return text
+
+
+def device_row(device: Device) -> list[object]:
+    """Return a device under DEVICE_COLUMNS."""
+    return [
+        device.uid,
+        device.hostname,
+        device.os,
+        device.os_release,
+        device.arch,
+        device.agent_version,
+        device.package_count,
+        device.enrolled_at,
+        device.last_seen_at,
+        device.last_scan_at,
+    ]
+
+
+def package_row(row: PackageRow) -> list[object]:
+    """Return a package under PACKAGE_COLUMNS."""
+    return [row.ecosystem, row.name, row.version, row.device_count]
+
+
+def holder_row(holder: Holder) -> list[object]:
+    """Return a package on a device under HOLDER_COLUMNS."""
+    return [
+        holder.device_uid,
+        holder.hostname,
+        holder.ecosystem,
+        holder.name,
+        holder.version,
+        _joined(holder, "package_license"),
+        _joined(holder, "spdx_id"),
+        _joined(holder, "env_type"),
+        len(holder.locations),
+        _joined(holder, "install_path"),
+    ]
+
+
+def holder_item(holder: Holder) -> dict[str, object]:
+    """Return a package on a device as the API shows it."""
+    return {
+        "device_id": holder.device_uid,
+        "hostname": holder.hostname,
+        "ecosystem": holder.ecosystem,
+        "name": holder.name,
+        "version": holder.version,
+        "locations": holder.locations,
+    }
+
+
+def _joined(holder: Holder, name: str) -> str:
+    texts = dict.fromkeys(place[name] for place in holder.locations if name in place)
+    return "; ".join(texts)
+
+
+def _take(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

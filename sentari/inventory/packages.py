@@ -1,0 +1,223 @@
+"""Find packages and the devices that have them. Never commits."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.orm import Session
+
+from sentari.inventory.filters import Order, PackageFilter
+from sentari.inventory.models import Device, DevicePackage, Package
+from sentari.inventory.text import fold
+from sentari.inventory.versions import version_key
+from sentari.paging import Page
+
+Locations = list[dict[str, str]]
+Query = Select[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRow:
+    """A distinct package and on how many devices it is."""
+
+    id: int
+    ecosystem: str
+    name: str
+    version: str
+    device_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A package on a device, and where it lies there."""
+
+    device_uid: str
+    hostname: str
+    ecosystem: str
+    name: str
+    version: str
+    locations: Locations
+
+
+def search_packages(
+    session: Session,
+    asked: PackageFilter,
+    *,
+    page: int,
+    page_size: int,
+    device_id: int | None = None,
+) -> Page[PackageRow]:
+    """Return one page of the packages that match and are on a device (or on the one given)."""
+    matching = _matching(asked, device_id)
+    total = session.scalar(select(func.count()).select_from(matching.subquery()))
+    query = _ordered(matching, asked.order).limit(page_size).offset((page - 1) * page_size)
+    rows = session.execute(query).all()
+    counts = _device_counts(session, [row.id for row in rows])
+    items = [_package_row(row, counts.get(row.id, 0)) for row in rows]
+    return Page(items, total or 0, page, page_size)
+
+
+def every_package(session: Session, asked: PackageFilter) -> Iterator[PackageRow]:
+    """Yield all packages that match, without holding them in memory."""
+    counts = _counts().subquery()
+    query = (
+        _ordered(_matching(asked, None), asked.order)
+        .join(counts, counts.c.package_id == Package.id)
+        .add_columns(counts.c.device_count)
+        .execution_options(yield_per=1000)
+    )
+    for row in session.execute(query):
+        yield _package_row(row, row.device_count)
+
+
+def ecosystems(session: Session) -> dict[str, int]:
+    """Return the ecosystems that are on devices, with their numbers of distinct packages."""
+    query = (
+        select(Package.ecosystem, func.count())
+        .where(_on_a_device())
+        .group_by(Package.ecosystem)
+        .order_by(Package.ecosystem)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def package_versions(session: Session, ecosystem: str, name: str) -> list[PackageRow]:
+    """Return the versions of a package that are on devices, the highest first."""
+    counts = _counts().subquery()
+    query = (
+        select(Package.id, Package.ecosystem, Package.name, Package.version, counts.c.device_count)
+        .join(counts, counts.c.package_id == Package.id)
+        .where(*_named(name, ecosystem))
+    )
+    rows = [_package_row(row, row.device_count) for row in session.execute(query)]
+    return sorted(rows, key=lambda row: (version_key(row.version), row.version), reverse=True)
+
+
+def package_holders(
+    session: Session,
+    name: str,
+    ecosystem: str | None = None,
+    version: str | None = None,
+    *,
+    page: int,
+    page_size: int,
+) -> Page[Holder]:
+    """Return one page of the devices that have the package, one row per device and version."""
+    query = _holders(name, ecosystem, version)
+    total = session.scalar(select(func.count()).select_from(query.subquery()))
+    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
+    return Page([_holder(row) for row in rows], total or 0, page, page_size)
+
+
+def every_holder(
+    session: Session, name: str, ecosystem: str | None = None, version: str | None = None
+) -> Iterator[Holder]:
+    """Yield all of them, without holding them in memory."""
+    query = _holders(name, ecosystem, version).execution_options(yield_per=500)
+    for row in session.execute(query):
+        yield _holder(row)
+
+
+def device_inventory(
+    session: Session, device: Device, asked: PackageFilter, *, page: int, page_size: int
+) -> Page[Holder]:
+    """Return one page of a device's packages with their locations."""
+    matching = _matching(asked, device.id)
+    total = session.scalar(select(func.count()).select_from(matching.subquery()))
+    query = _ordered(matching, asked.order).add_columns(DevicePackage.locations)
+    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
+    return Page([_of_device(device, row) for row in rows], total or 0, page, page_size)
+
+
+def whole_inventory(session: Session, device: Device) -> list[Holder]:
+    """Return all packages of one device, sorted by ecosystem and name."""
+    query = (
+        _matching(PackageFilter(), device.id)
+        .add_columns(DevicePackage.locations)
+        .order_by(Package.ecosystem, Package.name_folded, Package.name, Package.version)
+    )
+    return [_of_device(device, row) for row in session.execute(query)]
+
+
+def _package_row(row: Any, device_count: int) -> PackageRow:
+    return PackageRow(row.id, row.ecosystem, row.name, row.version, device_count)
+
+
+def _matching(asked: PackageFilter, device_id: int | None) -> Query:
+    query: Query = select(Package.id, Package.ecosystem, Package.name, Package.version)
+    if device_id is None:
+        query = query.where(_on_a_device())
+    else:
+        query = query.join(DevicePackage, DevicePackage.package_id == Package.id)
+        query = query.where(DevicePackage.device_id == device_id)
+    if asked.search:
+        query = query.where(Package.name_folded.contains(asked.folded, autoescape=True))
+    if asked.ecosystem:
+        query = query.where(Package.ecosystem == asked.ecosystem)
+    return query
+
+
+def _on_a_device() -> ColumnElement[bool]:
+    return exists().where(DevicePackage.package_id == Package.id)
+
+
+def _named(name: str, ecosystem: str | None) -> list[ColumnElement[bool]]:
+    # The folded name is indexed; the verbatim one decides.
+    conditions = [Package.name_folded == fold(name), Package.name == name]
+    return conditions if ecosystem is None else [*conditions, Package.ecosystem == ecosystem]
+
+
+def _counts() -> Query:
+    counted = func.count().label("device_count")
+    return select(DevicePackage.package_id, counted).group_by(DevicePackage.package_id)
+
+
+def _device_counts(session: Session, package_ids: Sequence[int]) -> dict[int, int]:
+    query = _counts().where(DevicePackage.package_id.in_(package_ids))
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _ordered(query: Query, order: Order) -> Query:
+    by_name = (Package.name_folded, Package.name, Package.ecosystem, Package.version)
+    columns: dict[str, Any] = {
+        "name": Package.name_folded,
+        "ecosystem": Package.ecosystem,
+        "version": Package.version,
+    }
+    column = columns.get(order.column)
+    if column is None:
+        counts = _counts().subquery("sorted_by")
+        query = query.join(counts, counts.c.package_id == Package.id)
+        column = counts.c.device_count
+    return query.order_by(column.desc() if order.falling else column.asc(), *by_name, Package.id)
+
+
+def _holders(name: str, ecosystem: str | None, version: str | None) -> Query:
+    query: Query = (
+        select(
+            Device.uid,
+            Device.hostname,
+            Package.ecosystem,
+            Package.name,
+            Package.version,
+            DevicePackage.locations,
+        )
+        .join(DevicePackage, DevicePackage.package_id == Package.id)
+        .join(Device, Device.id == DevicePackage.device_id)
+        .where(*_named(name, ecosystem))
+        .order_by(func.lower(Device.hostname), Device.id, Package.version, Package.id)
+    )
+    return query if version is None else query.where(Package.version == version)
+
+
+def _holder(row: Any) -> Holder:
+    uid, hostname, ecosystem, package, version, locations = row
+    return Holder(uid, hostname, ecosystem, package, version, json.loads(locations))
+
+
+def _of_device(device: Device, row: Any) -> Holder:
+    return Holder(
+        device.uid, device.hostname, row.ecosystem, row.name, row.version, json.loads(row.locations)
+    )
