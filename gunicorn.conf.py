@@ -13,7 +13,7 @@ from serverkit.schema import SchemaError
 from serverkit.settings import SettingsError
 
 wsgi_app = "app:app"
-bind = os.environ.get("SENTARI_BIND", "0.0.0.0:8000")
+bind = "0.0.0.0:8000"
 workers = 2
 worker_class = "gthread"
 threads = 8

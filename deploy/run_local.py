@@ -61,10 +61,10 @@ def demo_secrets(path: Path) -> dict[str, str]:
     return made
 
 
-def environments(data: Path, demo: dict[str, str]) -> tuple[Environment, Environment, Environment]:
-    """Return what Sentari is told, and the base that both servers get from outside."""
-    port, license_port = port_from("PORT", 8000), port_from("LICENSE_PORT", 8001)
-    issuer = f"http://{HOST}:{license_port}"
+def environments(
+    data: Path, demo: dict[str, str], issuer: str
+) -> tuple[Environment, Environment, Environment]:
+    """Return what both servers get from outside, and what each is told."""
     outside = {
         name: value
         for name, value in os.environ.items()
@@ -82,7 +82,6 @@ def environments(data: Path, demo: dict[str, str]) -> tuple[Environment, Environ
         "SENTARI_BOOTSTRAP_ADMIN_EMAIL": demo["admin_email"],
         "SENTARI_BOOTSTRAP_ADMIN_PASSWORD": demo["admin_password"],
         "SENTARI_ENROLLMENT_TOKEN": demo["enrollment_token"],
-        "SENTARI_BIND": f"{HOST}:{port}",
     }
     return outside, vendor, server
 
@@ -181,20 +180,24 @@ def main() -> int:
     data = ROOT / "var"
     data.mkdir(mode=0o700, exist_ok=True)
     demo = demo_secrets(data / "demo.json")
-    outside, vendor, server = environments(data, demo)
+    address = f"{HOST}:{port_from('PORT', 8000)}"
+    vendor_address = f"{HOST}:{port_from('LICENSE_PORT', 8001)}"
+    issuer = f"http://{vendor_address}"
+    outside, vendor, server = environments(data, demo, issuer)
     processes: list[subprocess.Popen[bytes]] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         vendor_environment = outside | vendor | {"RUN_LOG": str(data / "license-server.log")}
         demo["license_key"] = prepare_vendor(vendor_environment, data, demo)
-        issuer, address = vendor["LICENSE_SERVER_ISSUER_URL"], server["SENTARI_BIND"]
-        arguments = ["--config", "license_server/gunicorn.conf.py", "--bind", issuer[7:]]
+        arguments = ["--config", "license_server/gunicorn.conf.py", "--bind", vendor_address]
         processes.append(
             start("the license server", arguments, vendor_environment, f"{issuer}/readyz")
         )
         private_file(data / "demo.env", "".join(f"{k}='{v}'\n" for k, v in server.items()))
         server_environment = outside | server | {"RUN_LOG": str(data / "sentari.log")}
-        processes.append(start("Sentari", [], server_environment, f"http://{address}/readyz"))
+        processes.append(
+            start("Sentari", ["--bind", address], server_environment, f"http://{address}/readyz")
+        )
         print(SUMMARY.format(url=f"http://{address}", issuer=issuer, data=data, **demo), flush=True)
         return wait_for_end(processes)
     finally:
