@@ -5,10 +5,14 @@ import ssl
 import sys
 import tempfile
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from sentari import create_app
+from sentari.accounts.service import AccountError
 from sentari.config import Settings
 from sentari.startup import prepare
 from serverkit.logs import configure_logs
+from serverkit.passwords import PasswordRefusedError
 from serverkit.schema import SchemaError
 from serverkit.settings import SettingsError
 
@@ -50,5 +54,5 @@ def on_starting(_server):
     configure_logs(_settings.log_level, _settings.log_format)
     try:
         prepare(create_app(_settings))
-    except SchemaError as error:
+    except (SchemaError, AccountError, PasswordRefusedError, SQLAlchemyError) as error:
         sys.exit(f"sentari: {error}")

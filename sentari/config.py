@@ -7,7 +7,13 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from sentari.licensing.outbound import OutboundError, Proxies, read_proxy, standard_proxies
+from sentari.licensing.outbound import (
+    OutboundError,
+    Proxies,
+    read_proxy,
+    read_server_url,
+    standard_proxies,
+)
 from serverkit.database import parse_database_url
 from serverkit.secrets import SHORTEST_SECRET, load_or_create_secret
 from serverkit.settings import EnvReader, SettingsError, parse_service_url, parse_url
@@ -81,7 +87,7 @@ class Settings:
 def _license(env: EnvReader) -> dict[str, object]:
     url_form = "an https:// URL, or http:// to a loopback host"
     server_url = env.value(
-        f"{PREFIX}LICENSE_SERVER_URL", DEFAULT_LICENSE_SERVER, parse_service_url, url_form
+        f"{PREFIX}LICENSE_SERVER_URL", DEFAULT_LICENSE_SERVER, _license_server_url, url_form
     )
     path = _file(env, f"{PREFIX}LICENSE_PUBLIC_KEY_PATH")
     return {
@@ -96,6 +102,11 @@ def _license(env: EnvReader) -> dict[str, object]:
             f"{PREFIX}LICENSE_CHECK_INTERVAL_SECONDS", 3600, 60, 86_400
         ),
     }
+
+
+def _license_server_url(raw: str) -> str:
+    read_server_url(raw)
+    return raw.rstrip("/")
 
 
 def _access(env: EnvReader) -> dict[str, object]:
