@@ -87,11 +87,11 @@ def root_set(session: Session) -> RootSet:
 
 
 def live_certificates(session: Session, now: datetime) -> list[dict[str, Any]]:
-    """Return the certificates that are not over, newest first."""
+    """Return the certificates that are not over: that of the key that signs first."""
     query = (
         select(SigningKey)
         .where(SigningKey.expires > int(now.timestamp()))
-        .order_by(SigningKey.not_before.desc(), SigningKey.created_at.desc())
+        .order_by(SigningKey.superseded_at.is_not(None), SigningKey.not_before.desc())
     )
     return [
         {

@@ -28,7 +28,12 @@ class Signer:
     certificate: str
     not_before: int
     expires: int
-    created_at: datetime
+    superseded_at: datetime | None
+
+    @property
+    def seniority(self) -> tuple[bool, int]:
+        """Return what is greatest for the key that signs: not superseded, then the newest."""
+        return self.superseded_at is None, self.not_before
 
     def covers(self, moment: int) -> bool:
         """Tell whether a reply of that moment (seconds since 1970) verifies."""
@@ -58,7 +63,7 @@ class Keyring:
         covering = [signer for signer in self._fresh(session) if signer.covers(moment)]
         if not covering:
             raise UnavailableError("no signing certificate is valid now; the vendor must renew it")
-        return max(covering, key=lambda signer: (signer.not_before, signer.created_at))
+        return max(covering, key=lambda signer: signer.seniority)
 
     def get(self, session: Session, kid: str) -> Signer | None:
         """Return the key with this `kid`, or None when its private half was erased."""
@@ -79,5 +84,5 @@ class Keyring:
             log.exception("signing key cannot be unsealed; was the secret key changed?")
             return None
         return Signer(
-            row.kid, private_key, row.certificate, row.not_before, row.expires, row.created_at
+            row.kid, private_key, row.certificate, row.not_before, row.expires, row.superseded_at
         )
