@@ -1,0 +1,68 @@
+"""Check-ins at once: real threads, real connections, both databases."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from license_token.keys import RootSet
+from license_token.reply import read_reply
+from tests.clocks import FakeClock
+from tests.license_server.cast import Api, CustomerServer
+
+
+@pytest.fixture
+def server(each_server: Flask) -> Flask:
+    """Everything here is asked on each database in turn."""
+    return each_server
+
+
+def at_once(server: Flask, requests: list[str]) -> list[TestResponse]:
+    """Send all requests from sixteen threads, each with a client of its own."""
+
+    def send(request: str) -> TestResponse:
+        client = server.test_client()
+        return client.post("/api/v1/check-in", data=request, content_type="application/jwt")
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(send, requests))
+
+
+def test_fifty_identical_requests_at_once_get_one_seq_and_the_same_bytes(
+    server: Flask, sentari: CustomerServer, issuer: Api, license_: dict[str, Any]
+) -> None:
+    answers = at_once(server, [sentari.request()] * 50)
+    assert Counter(answer.status_code for answer in answers) == {200: 50}
+    assert len({answer.data for answer in answers}) == 1
+    assert read_reply(answers[0].text, sentari.roots).claims.seq == 1
+    [activation] = issuer.activations(license_)
+    assert (activation["seq"], activation["flags"]) == (1, [])
+
+
+def test_different_requests_of_a_server_at_once_get_different_seqs(
+    server: Flask, sentari: CustomerServer
+) -> None:
+    sentari.check_in()
+    answers = at_once(server, [sentari.request() for _ in range(9)])
+    seqs = sorted(read_reply(answer.text, sentari.roots).claims.seq for answer in answers)
+    assert seqs == list(range(2, 11))
+
+
+def test_of_servers_that_race_for_the_last_activation_one_wins(
+    server: Flask,
+    issuer: Api,
+    license_: dict[str, Any],
+    clock: FakeClock,
+    roots: RootSet,
+) -> None:
+    for _ in range(5):
+        rivals = [
+            CustomerServer(issuer.client, license_["license_key"], clock, roots) for _ in range(8)
+        ]
+        answers = at_once(server, [rival.request() for rival in rivals])
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 7}
+        winner = next(a for a in issuer.activations(license_) if a["released_at"] is None)
+        assert issuer.delete(f"/api/v1/activations/{winner['id']}").status_code == 204
