@@ -11,6 +11,7 @@ from sentari import create_app
 from sentari.accounts.service import AccountError
 from sentari.config import Settings
 from sentari.startup import prepare
+from serverkit.gunicorn_logs import RootLogger
 from serverkit.logs import configure_logs
 from serverkit.passwords import PasswordRefusedError
 from serverkit.schema import SchemaError
@@ -20,6 +21,7 @@ wsgi_app = "app:app"
 bind = "0.0.0.0:8000"
 workers = 2
 worker_class = "gthread"
+logger_class = RootLogger
 threads = 8
 timeout = 60
 graceful_timeout = 25
@@ -50,9 +52,7 @@ def ssl_context(_config, default_ssl_context_factory):
 
 def on_starting(_server):
     """Migrate and make the first admin, once, before any worker starts."""
-    # gunicorn has put its own handlers up by now; every line goes out in the one form.
-    configure_logs(_settings.log_level, _settings.log_format)
     try:
         prepare(create_app(_settings))
     except (SchemaError, AccountError, PasswordRefusedError, SQLAlchemyError) as error:
-        sys.exit(f"sentari: {error}")
+        sys.exit(f"sentari: {str(error).splitlines()[0]}")

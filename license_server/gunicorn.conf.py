@@ -15,6 +15,7 @@ from prometheus_client import multiprocess  # noqa: E402 - after the line above
 from license_server import create_app  # noqa: E402
 from license_server.config import Settings  # noqa: E402
 from license_server.startup import prepare  # noqa: E402
+from serverkit.gunicorn_logs import RootLogger  # noqa: E402
 from serverkit.logs import configure_logs  # noqa: E402
 from serverkit.schema import SchemaError  # noqa: E402
 from serverkit.settings import SettingsError  # noqa: E402
@@ -23,6 +24,7 @@ wsgi_app = "license_server:create_app()"
 bind = "0.0.0.0:8001"
 workers = 2
 worker_class = "gthread"
+logger_class = RootLogger
 threads = 4
 timeout = 60
 graceful_timeout = 25
@@ -43,8 +45,6 @@ configure_logs(_settings.log_level, _settings.log_format)
 
 def on_starting(_server: Any) -> None:
     """Migrate and make the first member of staff, once, before any worker starts."""
-    # gunicorn has put its own handlers up by now; every line goes out in the one form.
-    configure_logs(_settings.log_level, _settings.log_format)
     try:
         prepare(create_app(_settings))
     except SchemaError as error:

@@ -17,7 +17,7 @@ _SHARED: list[Any] = [
 
 
 def configure_logs(level: str, log_format: str) -> None:
-    """Send every logger of the process, gunicorn's too, to standard error in one form."""
+    """Send every logger of the process to standard error in one form."""
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
     if log_format == "console":
         renderer = structlog.dev.ConsoleRenderer(colors=False)
@@ -34,10 +34,6 @@ def configure_logs(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("gunicorn.error", "gunicorn.access"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
 
 
 def _add_request_id(
