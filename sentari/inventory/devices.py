@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, undefer
 from sentari.audit.store import record
 from sentari.inventory.filters import DeviceFilter, Order
 from sentari.inventory.models import Device, DevicePackage, Package, ScanEntry
-from sentari.inventory.text import Warnings
+from sentari.inventory.text import Warnings, storable
 from sentari.licensing import caps
 from sentari.paging import Page
 
@@ -106,9 +106,7 @@ def count_devices(session: Session, asked: DeviceFilter, now: datetime) -> Devic
 
 def find_device(session: Session, uid: str, *, details: bool = False) -> Device | None:
     """Return the device of this id, with the texts that DeviceDetails reads if asked."""
-    if "\0" in uid:
-        return None
-    query = select(Device).where(Device.uid == uid)
+    query = select(Device).where(Device.uid == storable(uid))
     return session.scalars(query.options(undefer("*")) if details else query).one_or_none()
 
 
@@ -126,9 +124,7 @@ def remove_device(session: Session, uid: str, *, at: datetime, actor: str) -> De
 
     Returns what was removed, or None when there is no such device.
     """
-    device = session.scalars(
-        select(Device).where(Device.uid == uid).with_for_update()
-    ).one_or_none()
+    device = _locked(session, uid)
     if device is None:
         return None
     rows = delete(DevicePackage).where(DevicePackage.device_id == device.id)
@@ -146,14 +142,17 @@ def remove_device(session: Session, uid: str, *, at: datetime, actor: str) -> De
 
 def dismiss_clone(session: Session, uid: str, *, at: datetime, actor: str) -> None:
     """Take the mark of a possible clone off a device."""
-    device = session.scalars(
-        select(Device).where(Device.uid == uid).with_for_update()
-    ).one_or_none()
+    device = _locked(session, uid)
     if device is not None and device.clone_seen_at is not None:
         detail = {"hostname": device.hostname, "other_hostname": device.clone_hostname}
         device.clone_hostname = device.clone_seen_at = None
         action = "DEVICE_CLONE_DISMISSED"
         record(session, at=at, actor=actor, action=action, target=uid, detail=detail)
+
+
+def _locked(session: Session, uid: str) -> Device | None:
+    query = select(Device).where(Device.uid == storable(uid)).with_for_update()
+    return session.scalars(query).one_or_none()
 
 
 def _matching(asked: DeviceFilter, now: datetime) -> Select[Any]:

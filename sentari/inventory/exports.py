@@ -9,8 +9,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sentari.audit.store import record
 from sentari.inventory.models import Device
-from sentari.inventory.packages import Holder, PackageRow
+from sentari.inventory.packages import Holder, PackageRow, whole_inventory
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -39,6 +43,37 @@ HOLDER_COLUMNS = (
     "locations",
     "install_paths",
 )
+
+
+FORMATS = ("csv", "json")
+
+
+def inventory_lines(session: Session, form: str, device_uid: str | None = None) -> Iterator[str]:
+    """Yield the inventory of all devices, or of one, in the pieces of a CSV or JSON document."""
+    holders = _inventory(session, device_uid)
+    if form == "csv":
+        return csv_lines(HOLDER_COLUMNS, (holder_row(holder) for holder in holders))
+    return json_lines(holder_item(holder) for holder in holders)
+
+
+def note_export(
+    session: Session, what: str, form: str, *, at: datetime, actor: str, filters: str = ""
+) -> None:
+    """Write into the audit log that somebody takes data away."""
+    detail = {"format": form, "filters": filters}
+    record(session, at=at, actor=actor, action="INVENTORY_EXPORTED", target=what, detail=detail)
+
+
+def _inventory(session: Session, device_uid: str | None) -> Iterator[Holder]:
+    query = select(Device.id).order_by(func.lower(Device.hostname), Device.id)
+    if device_uid is not None:
+        query = query.where(Device.uid == device_uid)
+    for device_id in session.scalars(query).all():
+        device = session.get(Device, device_id)
+        if device is not None:
+            yield from whole_inventory(session, device)
+        # Whoever reads slowly must not keep a connection and an old snapshot to himself.
+        session.rollback()
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

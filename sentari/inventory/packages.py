@@ -72,14 +72,15 @@ def every_package(session: Session, asked: PackageFilter) -> Iterator[PackageRow
         yield _package_row(row, row.device_count)
 
 
-def ecosystems(session: Session) -> dict[str, int]:
-    """Return the ecosystems that are on devices, with their numbers of distinct packages."""
-    query = (
-        select(Package.ecosystem, func.count())
-        .where(_on_a_device())
-        .group_by(Package.ecosystem)
-        .order_by(Package.ecosystem)
-    )
+def ecosystems(session: Session, device: Device | None = None) -> dict[str, int]:
+    """Return the ecosystems that are on devices (or on one), with their numbers of packages."""
+    query = select(Package.ecosystem, func.count())
+    query = query.group_by(Package.ecosystem).order_by(Package.ecosystem)
+    if device is None:
+        query = query.where(_on_a_device())
+    else:
+        query = query.join(DevicePackage, DevicePackage.package_id == Package.id)
+        query = query.where(DevicePackage.device_id == device.id)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
@@ -131,13 +132,12 @@ def device_inventory(
     return Page([_of_device(device, row) for row in rows], total or 0, page, page_size)
 
 
-def whole_inventory(session: Session, device: Device) -> list[Holder]:
-    """Return all packages of one device, sorted by ecosystem and name."""
-    query = (
-        _matching(PackageFilter(), device.id)
-        .add_columns(DevicePackage.locations)
-        .order_by(Package.ecosystem, Package.name_folded, Package.name, Package.version)
-    )
+def whole_inventory(
+    session: Session, device: Device, asked: PackageFilter | None = None
+) -> list[Holder]:
+    """Return all packages of one device, or those that match."""
+    asked = asked or PackageFilter()
+    query = _ordered(_matching(asked, device.id), asked.order).add_columns(DevicePackage.locations)
     return [_of_device(device, row) for row in session.execute(query)]
 
 

@@ -1,0 +1,172 @@
+"""The inventory in the API."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypeVar
+
+from apiflask import APIBlueprint
+from flask import request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from sentari.api import inventory_schemas as schemas
+from sentari.extensions import current, db, writing
+from sentari.inventory import devices, packages, summary
+from sentari.inventory.devices import DeviceDetails
+from sentari.inventory.exports import FORMATS, holder_item, inventory_lines
+from sentari.inventory.models import Device
+from sentari.inventory.text import storable
+from sentari.paging import Page, page_arguments
+from sentari.web.listing import device_filter, download, note, package_filter
+from serverkit.problems import Problem
+
+blueprint = APIBlueprint("inventory_api", __name__, url_prefix="/api/v1/inventory", tag="Inventory")
+
+Item = TypeVar("Item")
+_CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+
+
+@blueprint.get("/summary")
+@blueprint.output(schemas.SummaryOut)
+def read_summary() -> ResponseReturnValue:
+    """Count devices and packages."""
+    return asdict(summary.summarize(db.session()))
+
+
+@blueprint.get("/devices")
+@blueprint.output(schemas.DeviceList)
+def list_devices() -> ResponseReturnValue:
+    """List devices, filtered by `search` and `status`, ordered by `sort` (`-` reverses it)."""
+    page, page_size = page_arguments()
+    now = current().clock.now()
+    found = devices.search_devices(
+        db.session(), device_filter(), now, page=page, page_size=page_size
+    )
+    return _listed(found, lambda device: _device_item(device, now))
+
+
+@blueprint.get("/devices/count")
+@blueprint.output(schemas.DeviceCountOut)
+def count_devices() -> ResponseReturnValue:
+    """Count devices: all, those that match, and these for each ecosystem."""
+    return asdict(devices.count_devices(db.session(), device_filter(), current().clock.now()))
+
+
+@blueprint.get("/devices/<device_id>")
+@blueprint.output(schemas.DeviceOut)
+def read_device(device_id: str) -> ResponseReturnValue:
+    """Show a device."""
+    device, now = _device(device_id, details=True), current().clock.now()
+    return {
+        **_device_item(device, now),
+        **asdict(DeviceDetails.of(device)),
+        "os_release": device.os_release,
+        "runtime": device.runtime,
+        "error_count": device.error_count,
+        "warning_count": device.warning_count,
+        "possible_clone_of": device.clone_hostname,
+    }
+
+
+@blueprint.delete("/devices/<device_id>")
+@blueprint.doc(responses={204: "Removed"})
+def remove_device(device_id: str) -> ResponseReturnValue:
+    """Remove a device with its inventory and history."""
+    actor, now = current_user.actor, current().clock.now()
+    with writing() as session:
+        removed = devices.remove_device(session, device_id, at=now, actor=actor)
+    if removed is None:
+        raise _unknown()
+    return "", 204
+
+
+@blueprint.get("/packages")
+@blueprint.output(schemas.PackageList)
+def list_packages() -> ResponseReturnValue:
+    """List distinct packages, filtered by `search`, `ecosystem` and `device_id`."""
+    page, page_size = page_arguments()
+    asked, device = package_filter(), _asked_device()
+    found = packages.search_packages(
+        db.session(),
+        asked,
+        page=page,
+        page_size=page_size,
+        device_id=None if device is None else device.id,
+    )
+    return _listed(found, asdict)
+
+
+@blueprint.get("/package-locations")
+@blueprint.output(schemas.HolderList)
+def list_locations() -> ResponseReturnValue:
+    """List the devices that have the package `name` (of `ecosystem`), a row for each version."""
+    page, page_size = page_arguments()
+    if "name" not in request.args:
+        detail = "name is the whole name of a package, as it was reported."
+        raise Problem(400, "bad_parameter", "Bad parameter", detail)
+    ecosystem = request.args.get("ecosystem")
+    found = packages.package_holders(
+        db.session(),
+        storable(request.args["name"]),
+        None if ecosystem is None else storable(ecosystem),
+        page=page,
+        page_size=page_size,
+    )
+    return _listed(found, holder_item)
+
+
+@blueprint.get("/export")
+@blueprint.doc(responses={200: "The inventory, as it is read", 404: "No such device"})
+def export() -> ResponseReturnValue:
+    """Download the inventory, `format` csv or json, of all devices or of `device_id`."""
+    form = request.args.get("format", "json")
+    if form not in FORMATS:
+        detail = f"format is one of {', '.join(FORMATS)}."
+        raise Problem(400, "bad_parameter", "Bad parameter", detail)
+    device = _asked_device()
+    uid = None if device is None else device.uid
+    note(form, "inventory" if uid is None else f"device {uid}")
+    lines = inventory_lines(db.session(), form, uid)
+    return download(lines, f"inventory.{form}", _CONTENT_TYPES[form])
+
+
+def _listed(found: Page[Item], show: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "total": found.total,
+        "page": found.page,
+        "page_size": found.page_size,
+        "items": [show(item) for item in found.items],
+    }
+
+
+def _device_item(device: Device, now: datetime) -> dict[str, Any]:
+    return {
+        "id": device.uid,
+        "hostname": device.hostname,
+        "os": device.os,
+        "arch": device.arch,
+        "agent_version": device.agent_version,
+        "packages": device.package_count,
+        "enrolled_at": device.enrolled_at,
+        "last_seen_at": device.last_seen_at,
+        "last_scan_at": device.last_scan_at,
+        "status": devices.status_of(device, now),
+    }
+
+
+def _asked_device() -> Device | None:
+    uid = request.args.get("device_id")
+    return None if not uid else _device(uid)
+
+
+def _device(uid: str, *, details: bool = False) -> Device:
+    device = devices.find_device(db.session(), uid, details=details)
+    if device is None:
+        raise _unknown()
+    return device
+
+
+def _unknown() -> Problem:
+    detail = "This device is not enrolled here, or was removed."
+    return Problem(404, "unknown_device", "No such device", detail)

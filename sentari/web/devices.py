@@ -1,0 +1,95 @@
+"""Devices as pages."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from sentari.extensions import current, db, writing
+from sentari.inventory import devices, packages
+from sentari.inventory.devices import DeviceDetails
+from sentari.inventory.exports import DEVICE_COLUMNS, HOLDER_COLUMNS, device_row, holder_row
+from sentari.inventory.models import Device
+from sentari.paging import page_arguments
+from sentari.web.listing import csv_download, device_filter, package_filter, wants_csv
+from serverkit.problems import Problem
+
+blueprint = Blueprint("devices", __name__, url_prefix="/devices")
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    """List devices, or download what is listed."""
+    asked, now, session = device_filter(), current().clock.now(), db.session()
+    if wants_csv():
+        rows = (device_row(device) for device in devices.every_device(session, asked, now))
+        return csv_download("devices", DEVICE_COLUMNS, rows)
+    page, page_size = page_arguments()
+    found = devices.search_devices(session, asked, now, page=page, page_size=page_size)
+    return render_template(
+        "sentari/devices/index.html", asked=asked, found=found, now=now, status_of=devices.status_of
+    )
+
+
+@blueprint.get("/<uid>")
+def show(uid: str) -> ResponseReturnValue:
+    """Show a device with its packages."""
+    device, asked, session = _device(uid), package_filter(), db.session()
+    if wants_csv():
+        rows = (holder_row(row) for row in packages.whole_inventory(session, device, asked))
+        return csv_download(f"device-{uid}", HOLDER_COLUMNS, rows)
+    page, page_size = page_arguments()
+    found = packages.device_inventory(session, device, asked, page=page, page_size=page_size)
+    now = current().clock.now()
+    return render_template(
+        "sentari/devices/show.html",
+        device=device,
+        details=DeviceDetails.of(device),
+        status=devices.status_of(device, now),
+        ecosystems=packages.ecosystems(session, device),
+        asked=asked,
+        found=found,
+        now=now,
+    )
+
+
+@blueprint.get("/<uid>/scans")
+def scans(uid: str) -> ResponseReturnValue:
+    """Show the history of a device's scans."""
+    device = _device(uid)
+    page, page_size = page_arguments()
+    found = devices.device_scans(db.session(), device, page=page, page_size=page_size)
+    return render_template("sentari/devices/scans.html", device=device, found=found)
+
+
+@blueprint.post("/<uid>/remove")
+def remove(uid: str) -> ResponseReturnValue:
+    """Remove a device for good."""
+    actor, now = current_user.actor, current().clock.now()
+    with writing() as session:
+        removed = devices.remove_device(session, uid, at=now, actor=actor)
+    if removed is None:
+        raise _unknown()
+    flash(f"{removed.hostname or 'The device'} was removed with its inventory.", "success")
+    return redirect(url_for("devices.index"))
+
+
+@blueprint.post("/<uid>/dismiss-clone")
+def dismiss_clone(uid: str) -> ResponseReturnValue:
+    """Take the mark of a possible clone off a device."""
+    actor, now = current_user.actor, current().clock.now()
+    with writing() as session:
+        devices.dismiss_clone(session, uid, at=now, actor=actor)
+    flash("The mark was taken off.", "success")
+    return redirect(url_for("devices.show", uid=uid))
+
+
+def _device(uid: str) -> Device:
+    device = devices.find_device(db.session(), uid, details=True)
+    if device is None:
+        raise _unknown()
+    return device
+
+
+def _unknown() -> Problem:
+    detail = "This device is not enrolled here, or was removed."
+    return Problem(404, "unknown_device", "No such device", detail)
