@@ -3,6 +3,7 @@
 from apiflask import APIFlask
 
 from sentari.accounts.sessions import load_from_request, load_from_session
+from sentari.agents.paths import AgentPaths
 from sentari.api import register_api
 from sentari.cli import register_commands
 from sentari.config import CHECKOUT, Settings
@@ -62,4 +63,5 @@ def create_app(
     register_pages(app)
     register_api(app)
     register_commands(app)
+    app.wsgi_app = AgentPaths(app.wsgi_app)  # type: ignore[method-assign]
     return app
