@@ -2,9 +2,10 @@
 
 from apiflask import APIFlask
 
-from sentari.api import audit
+from sentari.api import agent, audit, inventory
+from sentari.api.license import blueprint as license_blueprint
 
-BLUEPRINTS = (audit.blueprint,)
+BLUEPRINTS = (agent.blueprint, audit.blueprint, inventory.blueprint, license_blueprint)
 
 
 def register_api(app: APIFlask) -> None:

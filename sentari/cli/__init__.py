@@ -2,9 +2,18 @@
 
 from flask import Flask
 
-from sentari.cli import audit, database, user
+from sentari.cli import audit, database, device, enrollment, inventory, user
+from sentari.cli.license import group as license_group
 
-GROUPS = (audit.group, database.group, user.group)
+GROUPS = (
+    audit.group,
+    database.group,
+    device.group,
+    enrollment.group,
+    inventory.group,
+    license_group,
+    user.group,
+)
 
 
 def register_commands(app: Flask) -> None:

@@ -6,9 +6,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from license_token.reply import Reply, ReplyClaims
+from license_token.errors import LicenseTokenError, MalformedError
+from license_token.reply import Reply, ReplyClaims, read_reply
 from sentari.licensing import history, store
-from sentari.licensing.acceptance import Expectation, check_acceptable
+from sentari.licensing.acceptance import (
+    Expectation,
+    ReplyRefusedError,
+    check_acceptable,
+    refusal_of,
+)
+from sentari.licensing.causes import Cause
 from sentari.licensing.core import Licensing
 from sentari.licensing.identity import ensure_identity
 from sentari.licensing.models import StoredRequest
@@ -27,6 +34,25 @@ class Arrival:
     def online(self) -> bool:
         """Tell whether the reply answers a call of this server."""
         return self.nonce is not None
+
+
+def verified(licensing: Licensing, text: str) -> Reply:
+    """Return a reply whose signatures hold up to a pinned root.
+
+    Raise MalformedError for what is no reply at all, ReplyRefusedError for one that fails.
+    """
+    roots = licensing.trust.roots
+    if not roots:
+        raise ReplyRefusedError(
+            Cause.UNTRUSTED_KEY,
+            "This server trusts no root keys: SENTARI_LICENSE_PUBLIC_KEY_PATH is not set.",
+        )
+    try:
+        return read_reply(text, roots)
+    except MalformedError:
+        raise
+    except LicenseTokenError as error:
+        raise refusal_of(error) from error
 
 
 def apply_reply(

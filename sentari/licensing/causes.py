@@ -116,6 +116,20 @@ _EXPLANATIONS = {
 }
 
 
+# With these the vendor was not heard, and trying again later may help.
+NOT_REACHED = frozenset(
+    {
+        Cause.DNS,
+        Cause.CONNECT,
+        Cause.TIMEOUT,
+        Cause.TLS,
+        Cause.PROXY_AUTH,
+        Cause.HTTP_STATUS,
+        Cause.NOT_A_REPLY,
+    }
+)
+
+
 def explain(cause: Cause) -> Explanation:
     """Return the words for `cause`."""
     return _EXPLANATIONS[cause]

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from license_token.errors import LicenseTokenError
-from license_token.reply import Reply, read_reply
+from license_token.errors import MalformedError
+from license_token.reply import Reply
 from sentari.extensions import writing
 from sentari.licensing import history, store
 from sentari.licensing.acceptance import refusal_of
 from sentari.licensing.answer import CheckInError
-from sentari.licensing.application import Arrival, apply_reply
+from sentari.licensing.application import Arrival, apply_reply, verified
 from sentari.licensing.causes import Cause
 from sentari.licensing.core import Licensing, reading
 from sentari.licensing.models import StoredKey
@@ -53,7 +53,7 @@ def ask(licensing: Licensing, role: Role, *, actor: str) -> None:
     """Ask the vendor for one key's license and apply it, or raise CheckInError."""
     key_hash, nonce, document = _prepare(licensing, role)
     try:
-        reply = verified(licensing, licensing.transport.check_in(document))
+        reply = _answered(licensing, licensing.transport.check_in(document))
         arrival = Arrival(via="online", actor=actor, nonce=nonce)
         with writing() as session:
             apply_reply(session, licensing, reply, arrival, licensing.clock.now())
@@ -65,11 +65,10 @@ def ask(licensing: Licensing, role: Role, *, actor: str) -> None:
         licensing.snapshot.refresh()
 
 
-def verified(licensing: Licensing, text: str) -> Reply:
-    """Return a reply whose signature holds, or raise ReplyRefusedError."""
+def _answered(licensing: Licensing, text: str) -> Reply:
     try:
-        return read_reply(text, licensing.trust.roots)
-    except LicenseTokenError as error:
+        return verified(licensing, text)
+    except MalformedError as error:
         raise refusal_of(error) from error
 
 

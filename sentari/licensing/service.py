@@ -10,11 +10,10 @@ import logging
 from license_token.armor import armor_request
 from license_token.errors import LicenseTokenError, MalformedError
 from license_token.license_key import LicenseKey, looks_like_reply
-from license_token.reply import read_reply
 from sentari.extensions import writing
 from sentari.licensing import caps, history, store
-from sentari.licensing.acceptance import ReplyRefusedError, refusal_of
-from sentari.licensing.application import Arrival, apply_reply
+from sentari.licensing.acceptance import ReplyRefusedError
+from sentari.licensing.application import Arrival, apply_reply, verified
 from sentari.licensing.core import Licensing
 from sentari.licensing.exchange import ask
 from sentari.licensing.identity import ensure_identity
@@ -66,12 +65,7 @@ def give_key(licensing: Licensing, key: LicenseKey, *, actor: str) -> None:
 def present_reply(licensing: Licensing, text: str, *, actor: str, via: str) -> None:
     """Apply a reply that was carried by hand; one that fails is refused and changes nothing."""
     try:
-        try:
-            reply = read_reply(text, licensing.trust.roots)
-        except MalformedError:
-            raise
-        except LicenseTokenError as error:
-            raise refusal_of(error) from error
+        reply = verified(licensing, text)
         with writing() as session:
             apply_reply(session, licensing, reply, Arrival(via, actor), licensing.clock.now())
     except ReplyRefusedError as error:

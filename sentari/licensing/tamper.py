@@ -170,7 +170,7 @@ def _wrong_columns(columns: Mapping[str, object], claims: ReplyClaims) -> Tamper
         return None
     names = ", ".join(difference.column for difference in found)
     return Tampering(
-        Kind.COLUMNS, f"The database was edited: {names} differ from the signed license.", found
+        Kind.COLUMNS, f"The license was edited in the database, not as signed: {names}.", found
     )
 
 

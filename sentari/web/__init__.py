@@ -3,13 +3,29 @@
 from flask import Flask, g, render_template
 from flask_login import AnonymousUserMixin
 
-from sentari.web import account, api_tokens, audit, probes, users
+from sentari.web import (
+    account,
+    api_tokens,
+    audit,
+    devices,
+    enrollment,
+    overview,
+    packages,
+    probes,
+    users,
+)
+from sentari.web.license import blueprint as license_blueprint
 from serverkit.problems import Problem
 
 BLUEPRINTS = (
     account.blueprint,
     api_tokens.blueprint,
     audit.blueprint,
+    devices.blueprint,
+    enrollment.blueprint,
+    license_blueprint,
+    overview.blueprint,
+    packages.blueprint,
     probes.blueprint,
     users.blueprint,
 )

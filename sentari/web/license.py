@@ -1,0 +1,133 @@
+"""Settings → License: always open, for viewers to read and for admins to act."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import TextAreaField
+
+from license_token.errors import LicenseTokenError
+from sentari.extensions import current, db
+from sentari.licensing import service
+from sentari.licensing.answer import CheckInError
+from sentari.licensing.causes import NOT_REACHED, explain
+from sentari.licensing.details import read_details
+from sentari.licensing.exchange import check_in
+from sentari.licensing.refusals import LicensingRefusedError
+from sentari.licensing.timeline import what_happens_next
+from sentari.web.access import access
+from sentari.web.gate import license_status
+
+blueprint = Blueprint("license", __name__, url_prefix="/settings/license")
+
+
+class LicenseForm(FlaskForm):  # type: ignore[misc]
+    """The one box: a key or a reply, pasted or as a file."""
+
+    license_key = TextAreaField("License key or reply")
+    license_file = FileField("Or the license file")
+
+    def text(self) -> str:
+        """Return what was given, the file before the box; empty when nothing was."""
+        upload = self.license_file.data
+        if upload:
+            raw: bytes = upload.stream.read(service.LONGEST_TEXT + 1)
+            return raw.decode("utf-8", "replace").strip()
+        return (self.license_key.data or "").strip()
+
+
+@blueprint.get("")
+@access(gate="open")
+def show() -> ResponseReturnValue:
+    """Show the state, the counters, limits and usage, the last check-in, and the one box."""
+    return _page(LicenseForm())
+
+
+@blueprint.post("")
+@access(gate="open")
+def install() -> ResponseReturnValue:
+    """Install what was pasted or uploaded."""
+    form = LicenseForm()
+    text = form.text()
+    if not text:
+        form.license_key.errors = ["Paste a license key or a reply, or choose a file."]
+        return _page(form), 422
+    try:
+        service.install(current().licensing, text, actor=current_user.actor, via="page")
+        flash("The license is installed.", "success")
+    except LicenseTokenError as error:
+        form.license_key.errors = [str(error)]
+        return _page(form), 422
+    except (CheckInError, LicensingRefusedError) as error:
+        _explain(error)
+    return redirect(url_for("license.show"), 303)
+
+
+@blueprint.post("/check-in")
+@access(gate="open")
+def check_in_now() -> ResponseReturnValue:
+    """Check in at once."""
+    return _act(check_in, "The license server answered, and the license is up to date.")
+
+
+@blueprint.post("/remove")
+@access(gate="open")
+def remove() -> ResponseReturnValue:
+    """Remove the license."""
+    return _act(service.remove, "The license was removed.")
+
+
+@blueprint.post("/discard-key")
+@access(gate="open")
+def discard_key() -> ResponseReturnValue:
+    """Forget the key that waits for its activation."""
+    return _act(service.discard_waiting_key, "The waiting key was discarded.")
+
+
+@blueprint.get("/request")
+@access(role="admin", gate="open")
+def request_file() -> ResponseReturnValue:
+    """Download the request that is carried to the license server by hand."""
+    try:
+        text = service.request_file(current().licensing)
+    except LicensingRefusedError as error:
+        _explain(error)
+        return redirect(url_for("license.show"), 303)
+    headers = {"Content-Disposition": 'attachment; filename="sentari-license-request.txt"'}
+    return Response(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _act(action: Callable[..., None], done: str) -> ResponseReturnValue:
+    try:
+        action(current().licensing, actor=current_user.actor)
+        flash(done, "success")
+    except (CheckInError, LicensingRefusedError) as error:
+        _explain(error)
+    return redirect(url_for("license.show"), 303)
+
+
+def _explain(error: CheckInError | LicensingRefusedError) -> None:
+    """Say what happened and what to do; a vendor that was not reached is no refusal."""
+    if isinstance(error, LicensingRefusedError):
+        flash(error.detail, "info" if error.code == "airgap" else "danger")
+        return
+    words = explain(error.cause)
+    unreached = error.cause in NOT_REACHED
+    flash(f"{words.title}. {error.detail} {words.advice}", "warning" if unreached else "danger")
+
+
+def _page(form: LicenseForm) -> str:
+    licensing = current().licensing
+    status = license_status()
+    return render_template(
+        "sentari/license/show.html",
+        form=form,
+        status=status,
+        details=read_details(db.session(), licensing, status),
+        next_steps=what_happens_next(status),
+        now=status.evaluated_at,
+        license_banner=None,  # the page says all of it itself
+    )
