@@ -1,6 +1,6 @@
 """The license's tables. What the vendor signed is kept as signed; nothing derived is kept.
 
-All but the requests and the keys are single rows with id 1.
+All but the requests, the keys and the leases are single rows with id 1.
 """
 
 from datetime import date, datetime
@@ -92,7 +92,10 @@ class StoredRequest(db.Model):  # type: ignore[name-defined, misc]
 
 
 class CheckInRecord(db.Model):  # type: ignore[name-defined, misc]
-    """How the last check-in went; `cause` and `detail` are None after a success."""
+    """How the last check-in went; `cause` and `detail` are None after a success.
+
+    `next_at` is when the server asks again by itself: at once when it is None.
+    """
 
     __tablename__ = "license_check_in"
 
@@ -103,3 +106,14 @@ class CheckInRecord(db.Model):  # type: ignore[name-defined, misc]
     detail: Mapped[str | None] = mapped_column(Text)
     failures: Mapped[int] = mapped_column(Integer, default=0)
     retry_after_seconds: Mapped[int | None] = mapped_column(Integer)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Lease(db.Model):  # type: ignore[name-defined, misc]
+    """Who may do what only one process may do at a time, and until when."""
+
+    __tablename__ = "license_lease"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    holder: Mapped[str | None] = mapped_column(String(100))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

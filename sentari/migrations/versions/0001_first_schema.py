@@ -88,6 +88,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_device_hostname"), ["hostname"], unique=False)
 
     op.create_table(
+        "enrollment_token",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("hint", sa.String(length=8), nullable=False),
+        sa.Column("created_by", sa.String(length=320), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("max_uses", sa.Integer(), nullable=True),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("last_used_at", UtcDateTime(), nullable=True),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enrollment_token")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_enrollment_token_token_hash")),
+    )
+    op.create_table(
         "installed_license",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("reply", sa.Text(), nullable=False),
@@ -130,6 +146,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("retry_after_seconds", sa.Integer(), nullable=True),
+        sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_license_check_in")),
     )
     op.create_table(
@@ -152,6 +169,13 @@ def upgrade() -> None:
         sa.Column("cause", sa.String(length=32), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("role", name=op.f("pk_license_key")),
+    )
+    op.create_table(
+        "license_lease",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("holder", sa.String(length=100), nullable=True),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_license_lease")),
     )
     op.create_table(
         "license_request",
@@ -199,6 +223,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
         sa.UniqueConstraint("email", name=op.f("uq_user_email")),
     )
+    op.create_table(
+        "device_credential",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("device_id", sa.Integer(), nullable=True),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["device_id"],
+            ["device.id"],
+            name=op.f("fk_device_credential_device_id_device"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_device_credential")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_device_credential_token_hash")),
+    )
+    with op.batch_alter_table("device_credential", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_device_credential_device_id"), ["device_id"], unique=False
+        )
+
     op.create_table(
         "device_package",
         sa.Column("device_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -288,6 +333,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_device_package_package_id")
 
     op.drop_table("device_package")
+    with op.batch_alter_table("device_credential", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_device_credential_device_id"))
+
+    op.drop_table("device_credential")
     op.drop_table("user")
     with op.batch_alter_table("rate_limit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rate_limit_expires_at"))
@@ -298,11 +347,13 @@ def downgrade() -> None:
 
     op.drop_table("package")
     op.drop_table("license_request")
+    op.drop_table("license_lease")
     op.drop_table("license_key")
     op.drop_table("license_instance")
     op.drop_table("license_check_in")
     op.drop_table("inventory_totals")
     op.drop_table("installed_license")
+    op.drop_table("enrollment_token")
     with op.batch_alter_table("device", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_device_hostname"))
 
