@@ -17,7 +17,7 @@ from sentari.accounts.service import create_user
 from sentari.config import Settings
 from sentari.extensions import db, writing
 from sentari.licensing.check_in import Transport
-from serverkit.database import writable
+from sentari.startup import schema
 from tests.clocks import FakeClock
 from tests.postgres import shared_server
 
@@ -53,8 +53,7 @@ def migrated_postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _migrate(url: str, data_dir: Path) -> None:
     app = create_app(Settings(url, data_dir, SECRET))
     with app.app_context():
-        with writable(db.engine.connect()) as connection, connection.begin():
-            db.metadata.create_all(connection)
+        schema().upgrade(db.engine)
         db.session.remove()
         db.engine.dispose()
 
