@@ -70,6 +70,9 @@ def apply_reply(
     expected = _expectation(session, licensing, past, reply.claims, arrival, request, now)
     check_acceptable(reply.claims, expected)
     action = _store(session, reply, past, request)
+    failed = store.record_success(session, now, licensing.schedule)
+    if failed is not None:
+        history.tell(session, now, history.CHECK_IN_RECOVERED, {"cause": failed})
     _record(session, action, reply.claims, arrival, now, expected.instance_id)
 
 
@@ -130,9 +133,6 @@ def _record(
     now: datetime,
     instance_id: str,
 ) -> None:
-    failed = store.record_success(session, now)
-    if failed is not None:
-        history.tell(session, now, history.CHECK_IN_RECOVERED, {"cause": failed})
     detail = _detail(claims) | {"via": arrival.via, "instance_id": instance_id}
     history.tell(session, now, action, detail, actor=arrival.actor)
 

@@ -1,6 +1,8 @@
 """All that licensing works with in one app: its settings, the vendor, the vault, the verdict."""
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,6 +18,7 @@ from sentari.licensing.check_in import (
 )
 from sentari.licensing.observation import Observer
 from sentari.licensing.roots import Trust, load_trust
+from sentari.licensing.schedule import Schedule
 from sentari.licensing.snapshot import Snapshot
 from sentari.licensing.vault import Vault
 from serverkit.clock import Clock
@@ -23,17 +26,22 @@ from serverkit.clock import Clock
 
 @dataclass(frozen=True)
 class Licensing:
-    """One app's licensing; `environment_value` is what SENTARI_LICENSE_KEY says."""
+    """One app's licensing; `environment_value` is what SENTARI_LICENSE_KEY says.
+
+    `pause` waits so many seconds for another process.
+    """
 
     clock: Clock
     transport: Transport
     trust: Trust
     vault: Vault
     snapshot: Snapshot
+    schedule: Schedule
     issuer: str
     airgap: bool
     server_version: str
     environment_value: str | None = field(default=None, repr=False)
+    pause: Callable[[float], None] = time.sleep
 
 
 def create_licensing(
@@ -47,6 +55,7 @@ def create_licensing(
         trust=trust,
         vault=Vault(settings.secret_key),
         snapshot=Snapshot(Observer(trust.roots), clock, reading=reading, writing=writing),
+        schedule=Schedule(settings.license_check_interval_seconds, random.SystemRandom().random),
         issuer=settings.license_issuer,
         airgap=settings.license_mode == "airgap",
         server_version=server_version,

@@ -15,12 +15,14 @@ from sentari.licensing import history, store
 from sentari.licensing.acceptance import refusal_of
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.application import Arrival, apply_reply, verified
-from sentari.licensing.causes import Cause
+from sentari.licensing.causes import NOT_REACHED, Cause
 from sentari.licensing.core import Licensing, reading
 from sentari.licensing.models import StoredKey
 from sentari.licensing.outstanding import open_request
 from sentari.licensing.refusals import airgap, no_key, sealed
+from sentari.licensing.schedule import is_due
 from sentari.licensing.store import Role
+from sentari.licensing.turn import turn
 from sentari.licensing.vault import VaultError
 
 _VENDOR_SPOKE = (Cause.UNKNOWN_KEY, Cause.ACTIVATION_LIMIT, Cause.APPROVAL_PENDING)
@@ -32,11 +34,66 @@ _SPENT_REQUESTS = (Cause.STALE,)
 def check_in(licensing: Licensing, *, actor: str) -> None:
     """Ask for the key that waits, else for the one in force, and apply what comes back.
 
+    A check-in that is under way already is waited for, and its outcome is this one's too.
     Raise LicensingRefusedError without a key or in airgap mode, CheckInError when the vendor
     was not reached or its answer changed nothing; that is written down then.
     """
     if licensing.airgap:
         raise airgap()
+    before = _attempted_at()
+    with turn(licensing) as waited:
+        if waited and _settled_since(before):
+            licensing.snapshot.refresh()
+        else:
+            _ask_for_any(licensing, actor)
+
+
+def check_in_if_due(licensing: Licensing) -> None:
+    """Check in by the schedule, unless somebody else just did.
+
+    Raise what `check_in` raises, and BusyError at once while another check-in is under way.
+    """
+    with turn(licensing, patience_seconds=0):
+        if is_check_in_due(licensing):
+            _ask_for_any(licensing, "system")
+
+
+def is_check_in_due(licensing: Licensing) -> bool:
+    """Tell whether there is a key to ask for, and it is time."""
+    if licensing.airgap:
+        return False
+    with reading() as session:
+        if store.next_key(session) is None:
+            return False
+        record = store.check_in_record(session)
+        return is_due(record.next_at if record else None, licensing.clock.now())
+
+
+def _attempted_at() -> datetime | None:
+    with reading() as session:
+        record = store.check_in_record(session)
+        return record.attempted_at if record else None
+
+
+def _settled_since(before: datetime | None) -> bool:
+    """Tell whether a check-in since then did all that this one could.
+
+    Raise CheckInError when it did not reach the vendor: this one would not either.
+    """
+    with reading() as session:
+        record = store.check_in_record(session)
+        if record is None or record.attempted_at == before:
+            return False
+        if record.cause in NOT_REACHED:
+            raise CheckInError(
+                Cause(record.cause),
+                record.detail or "",
+                retry_after_seconds=record.retry_after_seconds,
+            )
+        return record.cause is None and store.find_key(session, Role.PENDING) is None
+
+
+def _ask_for_any(licensing: Licensing, actor: str) -> None:
     roles = _roles()
     if not roles:
         raise no_key()
@@ -59,7 +116,7 @@ def ask(licensing: Licensing, role: Role, *, actor: str) -> None:
             apply_reply(session, licensing, reply, arrival, licensing.clock.now())
     except CheckInError as error:
         with writing() as session:
-            _write_down(session, error, key_hash, licensing.clock.now())
+            _write_down(session, licensing, error, key_hash)
         raise
     finally:
         licensing.snapshot.refresh()
@@ -91,11 +148,12 @@ def _prepare(licensing: Licensing, role: Role) -> tuple[str, str, str]:
         return key.key_hash, request.nonce, request.document
 
 
-def _write_down(session: Session, error: CheckInError, key_hash: str, now: datetime) -> None:
+def _write_down(session: Session, licensing: Licensing, error: CheckInError, key_hash: str) -> None:
     history.lock_history(session)
-    before = store.record_failure(
-        session, now, error.cause, error.detail, error.retry_after_seconds
-    )
+    if not store.is_key_known(session, key_hash):
+        return  # It was removed or replaced meanwhile, and concerns nobody any more.
+    now = licensing.clock.now()
+    before = store.record_failure(session, now, error, licensing.schedule)
     if before != error.cause.value:
         detail = {"cause": error.cause.value, "detail": error.detail}
         history.tell(session, now, history.CHECK_IN_FAILED, detail)

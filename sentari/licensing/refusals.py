@@ -9,6 +9,28 @@ class LicensingRefusedError(Exception):
         self.code, self.detail = code, detail
 
 
+class BusyError(LicensingRefusedError):
+    """Another check-in of this deployment is under way and was waited for in vain."""
+
+
+def busy() -> BusyError:
+    """Return the refusal while another call takes longer than anybody should wait."""
+    return BusyError(
+        "busy",
+        "Another check-in of this server is under way and takes unusually long. Look at its "
+        "result in a minute.",
+    )
+
+
+def kept_while_busy() -> BusyError:
+    """Return the same for a key that was given meanwhile."""
+    return BusyError(
+        "busy",
+        "Another check-in of this server is under way and takes unusually long. The key is kept, "
+        "and the server asks for its license by itself within a minute.",
+    )
+
+
 def no_key() -> LicensingRefusedError:
     """Return the refusal of a check-in or a request before any key was given."""
     return LicensingRefusedError(

@@ -20,14 +20,18 @@ from sentari.licensing.identity import ensure_identity
 from sentari.licensing.models import ROW, Instance
 from sentari.licensing.outstanding import open_request
 from sentari.licensing.refusals import (
+    BusyError,
     LicensingRefusedError,
     airgap,
+    kept_while_busy,
     no_key,
     nothing_installed,
     nothing_waiting,
     sealed,
 )
+from sentari.licensing.schedule import asked_lately
 from sentari.licensing.store import Role
+from sentari.licensing.turn import turn
 from sentari.licensing.vault import Purpose, VaultError
 
 log = logging.getLogger(__name__)
@@ -52,14 +56,22 @@ def install(licensing: Licensing, text: str, *, actor: str, via: str) -> None:
 def give_key(licensing: Licensing, key: LicenseKey, *, actor: str) -> None:
     """Keep a key and ask the vendor for its license.
 
-    The license in force stays until a reply for the new key was applied. In airgap mode the key
-    is kept, and LicensingRefusedError says how to go on.
+    The license in force stays until a reply for the new key was applied. In airgap mode, and
+    while another check-in does not end, the key is kept and LicensingRefusedError says how to
+    go on.
     """
-    role = _keep_key(licensing, key, actor)
-    licensing.snapshot.refresh()
     if licensing.airgap:
+        _keep_key(licensing, key, actor)
+        licensing.snapshot.refresh()
         raise airgap()
-    ask(licensing, role, actor=actor)
+    try:
+        with turn(licensing):
+            # Kept within the turn, so that nobody else asks for it first.
+            ask(licensing, _keep_key(licensing, key, actor), actor=actor)
+    except BusyError as error:
+        _keep_key(licensing, key, actor)
+        licensing.snapshot.refresh()
+        raise kept_while_busy() from error
 
 
 def present_reply(licensing: Licensing, text: str, *, actor: str, via: str) -> None:
@@ -118,10 +130,16 @@ def request_file(licensing: Licensing) -> str:
 
 
 def prepare(licensing: Licensing) -> None:
-    """Do what a start needs, without the network: identity, totals, the environment's key."""
+    """Do what a start needs, without the network: identity, totals, the environment's key.
+
+    The first check-in follows the start, unless another server just made one.
+    """
     now = licensing.clock.now()
     with writing() as session:
         ensure_identity(session, licensing.vault, now)
+        record = store.check_in_record(session)
+        if record is not None and not asked_lately(record.attempted_at, now):
+            store.ask_soon(session)
         before, counted = caps.correct_totals(session)
         if before != counted:
             detail = {"stored": vars(before), "counted": vars(counted)}
@@ -167,6 +185,7 @@ def _keep_key(licensing: Licensing, key: LicenseKey, actor: str) -> Role:
         waiting = store.find_key(session, Role.PENDING)
         if waiting is None or waiting.key_hash != key.key_hash:
             store.put_pending_key(session, licensing.vault, key, now)
+            store.ask_soon(session)
             detail = {"key_hint": key.hint}
             history.tell(session, now, history.KEY_GIVEN, detail, actor=actor)
         return Role.PENDING

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from license_token.license_key import LicenseKey
 from license_token.reply import Reply
-from sentari.licensing.causes import Cause
+from sentari.licensing.answer import CheckInError
 from sentari.licensing.models import (
     ROW,
     CheckInRecord,
@@ -19,6 +19,7 @@ from sentari.licensing.models import (
     StoredKey,
     StoredRequest,
 )
+from sentari.licensing.schedule import Schedule
 from sentari.licensing.tamper import columns_of
 from sentari.licensing.vault import Purpose, Vault
 
@@ -72,6 +73,12 @@ def find_key(session: Session, role: Role) -> StoredKey | None:
 def next_key(session: Session) -> StoredKey | None:
     """Return the key to ask the vendor for: the one that waits, else the one in force."""
     return find_key(session, Role.PENDING) or find_key(session, Role.CURRENT)
+
+
+def is_key_known(session: Session, key_hash: str) -> bool:
+    """Tell whether a key is stored, in whatever role."""
+    query = select(StoredKey.role).where(StoredKey.key_hash == key_hash).limit(1)
+    return session.scalars(query).first() is not None
 
 
 def put_pending_key(session: Session, vault: Vault, key: LicenseKey, now: datetime) -> None:
@@ -153,27 +160,36 @@ def check_in_record(session: Session) -> CheckInRecord | None:
     return session.get(CheckInRecord, ROW, populate_existing=True)
 
 
-def record_success(session: Session, now: datetime) -> str | None:
+def record_success(session: Session, now: datetime, schedule: Schedule) -> str | None:
     """Write down that a reply was applied; return the cause of the failures before it."""
     record = _ensure_record(session)
     before = record.cause
     record.attempted_at = record.succeeded_at = now
     record.cause = record.detail = record.retry_after_seconds = None
     record.failures = 0
+    record.next_at = schedule.after_success(now)
     return before
 
 
 def record_failure(
-    session: Session, now: datetime, cause: Cause, detail: str, retry_after_seconds: int | None
+    session: Session, now: datetime, error: CheckInError, schedule: Schedule
 ) -> str | None:
     """Write down why a check-in changed nothing; return the cause of the one before it."""
     record = _ensure_record(session)
     before = record.cause
     record.attempted_at = now
-    record.cause, record.detail = cause.value, detail
-    record.retry_after_seconds = retry_after_seconds
+    record.cause, record.detail = error.cause.value, error.detail
+    record.retry_after_seconds = error.retry_after_seconds
     record.failures += 1
+    record.next_at = schedule.after_failure(now, record.failures, error.retry_after_seconds)
     return before
+
+
+def ask_soon(session: Session) -> None:
+    """Have the server ask the vendor as soon as it looks, whatever was planned."""
+    record = check_in_record(session)
+    if record is not None:
+        record.next_at, record.failures = None, 0
 
 
 def _ensure_record(session: Session) -> CheckInRecord:
