@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sentari import create_app
 from sentari.accounts.service import AccountError
 from sentari.config import Settings
-from sentari.startup import prepare
+from sentari.startup import create_scheduler, prepare
 from serverkit.gunicorn_logs import RootLogger
 from serverkit.logs import configure_logs
 from serverkit.passwords import PasswordRefusedError
@@ -56,3 +56,16 @@ def on_starting(_server):
         prepare(create_app(_settings))
     except (SchemaError, AccountError, PasswordRefusedError, SQLAlchemyError) as error:
         sys.exit(f"sentari: {str(error).splitlines()[0]}")
+
+
+def post_worker_init(worker):
+    """Start the worker's thread; of all workers' threads one checks in with the vendor."""
+    worker.scheduler = create_scheduler(worker.wsgi)
+    worker.scheduler.start()
+
+
+def worker_exit(_server, worker):
+    """Let another worker check in from now on."""
+    # A worker that never came up has none.
+    if scheduler := getattr(worker, "scheduler", None):
+        scheduler.stop()

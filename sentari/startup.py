@@ -1,4 +1,4 @@
-"""What happens once when a server starts, before it serves: schema, first admin."""
+"""What happens when a server starts: schema and first admin once, a thread in each worker."""
 
 import logging
 from functools import cache
@@ -7,7 +7,8 @@ from pathlib import Path
 from flask import Flask
 
 from sentari.accounts.service import any_user, create_first_admin
-from sentari.extensions import current, db, writing
+from sentari.extensions import Sentari, current, db, writing
+from sentari.licensing.scheduler import Scheduler
 from sentari.licensing.service import prepare as prepare_licensing
 from sentari.web.account import setup_token
 from serverkit.schema import Schema
@@ -36,6 +37,12 @@ def prepare(app: Flask) -> None:
             log.warning("no user yet: open /setup and enter the setup token %s", setup_token())
         db.session.remove()
         db.engine.dispose()
+
+
+def create_scheduler(app: Flask) -> Scheduler:
+    """Return this worker's background thread, not started yet."""
+    sentari: Sentari = app.extensions["sentari"]
+    return Scheduler(sentari.licensing, app.app_context)
 
 
 def _bootstrap_admin() -> None:
