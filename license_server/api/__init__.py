@@ -4,6 +4,7 @@ from apiflask import APIFlask
 
 from license_server.access import access
 from license_server.api import activations, check_in, customers, licenses, probes, well_known
+from license_server.api.converters import RecordConverter
 
 BLUEPRINTS = (
     activations.blueprint,
@@ -17,6 +18,7 @@ BLUEPRINTS = (
 
 def register_api(app: APIFlask) -> None:
     """Register every blueprint."""
+    app.url_map.converters["record"] = RecordConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     # The description of the interface is no secret; the library defines its view.

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from license_server.access import access
 from license_server.activations import service
-from license_server.api.acting import act
+from license_server.api.caller import by_caller
 from license_server.extensions import writing
 
 blueprint = APIBlueprint(
@@ -14,11 +14,11 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.delete("/<activation_id>")
+@blueprint.delete("/<record:activation_id>")
 @access(role="issuer")
 def release(activation_id: str) -> ResponseReturnValue:
     """Release an activation; `?reason=` says why."""
-    by = act()
+    by = by_caller()
     reason = request.args.get("reason", "released by staff")
     with writing() as session:
         service.release(session, activation_id, reason=reason, actor=by.actor, at=by.at)

@@ -1,5 +1,6 @@
 """The check-in call of document 2: a signed request in, a signed reply out."""
 
+import logging
 import time
 
 from apiflask import APIBlueprint
@@ -19,6 +20,8 @@ from license_token.request import RequestClaims, read_request
 from serverkit.http import read_body
 from serverkit.problems import Problem
 
+log = logging.getLogger(__name__)
+
 blueprint = APIBlueprint("check_in", __name__, tag="Check-in")
 
 LARGEST_BODY_BYTES = 16 * 1024
@@ -35,6 +38,7 @@ def check_in() -> ResponseReturnValue:
         reply = _answer()
     except (LicenseServerError, Problem) as error:
         metrics.count_check_in(error.code, time.perf_counter() - started)
+        log.info("check-in refused", extra={"code": error.code, "detail": error.detail})
         raise
     metrics.count_check_in("ok", time.perf_counter() - started)
     return Response(reply, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})

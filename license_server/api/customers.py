@@ -6,9 +6,10 @@ from apiflask import APIBlueprint
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from license_server import representations
 from license_server.access import access
-from license_server.api import representations
-from license_server.api.acting import act, deliver_mails
+from license_server.acting import deliver_mails
+from license_server.api.caller import by_caller
 from license_server.api.paging import page_arguments
 from license_server.api.schemas import CustomerInput, LicenseInput
 from license_server.customers import service
@@ -25,7 +26,7 @@ blueprint = APIBlueprint("customers", __name__, url_prefix="/api/v1/customers", 
 @blueprint.input(CustomerInput)
 def create(json_data: CustomerInput) -> ResponseReturnValue:
     """Add a customer."""
-    by = act()
+    by = by_caller()
     with writing() as session:
         row = service.create_customer(session, **json_data.model_dump(), at=by.at, actor=by.actor)
         body = representations.customer(row)
@@ -37,7 +38,8 @@ def create(json_data: CustomerInput) -> ResponseReturnValue:
 def index() -> ResponseReturnValue:
     """List customers by name; `search` looks into name and e-mail."""
     page, page_size = page_arguments()
-    search = request.args.get("search", "")
+    # PostgreSQL takes no NUL in a text, and no name has one.
+    search = request.args.get("search", "").replace("\0", "")
     total, rows = service.list_customers(
         db.session(), search=search, page=page, page_size=page_size
     )
@@ -45,7 +47,7 @@ def index() -> ResponseReturnValue:
     return {"total": total, "page": page, "page_size": page_size, "items": items}
 
 
-@blueprint.get("/<customer_id>")
+@blueprint.get("/<record:customer_id>")
 @access(role="support")
 def show(customer_id: str) -> ResponseReturnValue:
     """Return a customer with the licenses."""
@@ -57,7 +59,7 @@ def show(customer_id: str) -> ResponseReturnValue:
     return {**representations.customer(row), "licenses": summaries}
 
 
-@blueprint.post("/<customer_id>/licenses")
+@blueprint.post("/<record:customer_id>/licenses")
 @access(role="issuer")
 @blueprint.input(LicenseInput)
 def issue(customer_id: str, json_data: LicenseInput) -> ResponseReturnValue:
@@ -65,7 +67,11 @@ def issue(customer_id: str, json_data: LicenseInput) -> ResponseReturnValue:
     with writing() as session:
         customer = service.get_customer(session, customer_id)
         issued = licenses.issue(
-            session, customer, _terms(json_data), reason=json_data.reason, act=act()
+            session,
+            customer,
+            _terms(json_data),
+            reason=json_data.reason,
+            act=by_caller(),
         )
         approval = approval_state(latest_version(session, issued.license.id))
         body = {

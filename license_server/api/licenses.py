@@ -4,9 +4,10 @@ from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from license_server import representations
 from license_server.access import access
-from license_server.api import representations
-from license_server.api.acting import act, deliver_mails
+from license_server.acting import deliver_mails
+from license_server.api.caller import by_caller
 from license_server.api.schemas import ReasonInput, TermsInput
 from license_server.extensions import current, db, writing
 from license_server.licenses import service
@@ -16,38 +17,38 @@ from license_server.rules import Action
 blueprint = APIBlueprint("licenses", __name__, url_prefix="/api/v1/licenses", tag="Licenses")
 
 
-@blueprint.get("/<license_id>")
+@blueprint.get("/<record:license_id>")
 @access(role="support")
 def show(license_id: str) -> ResponseReturnValue:
     """Return a license with its versions of terms and its activations."""
     return _detail(db.session(), license_id)
 
 
-@blueprint.patch("/<license_id>")
+@blueprint.patch("/<record:license_id>")
 @access(role="issuer")
 @blueprint.input(TermsInput)
 def change(license_id: str, json_data: TermsInput) -> ResponseReturnValue:
     """Change terms: a new version, which servers get at their next check-in."""
     changes = json_data.changes()
     with writing() as session:
-        service.change_terms(session, license_id, changes, reason=json_data.reason, act=act())
+        service.change_terms(session, license_id, changes, reason=json_data.reason, act=by_caller())
         body = _detail(session, license_id)
     deliver_mails()
     return body
 
 
-@blueprint.post("/<license_id>/approve")
+@blueprint.post("/<record:license_id>/approve")
 @access(role="approver")
 def approve(license_id: str) -> ResponseReturnValue:
     """Approve the newest terms, as a second person."""
     with writing() as session:
-        service.approve(session, license_id, act=act())
+        service.approve(session, license_id, act=by_caller())
         body = _detail(session, license_id)
     deliver_mails()
     return body
 
 
-@blueprint.post("/<license_id>/suspend")
+@blueprint.post("/<record:license_id>/suspend")
 @access(role="issuer")
 @blueprint.input(ReasonInput)
 def suspend(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
@@ -55,7 +56,7 @@ def suspend(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
     return _change_status(license_id, Action.SUSPEND, json_data.reason)
 
 
-@blueprint.post("/<license_id>/reinstate")
+@blueprint.post("/<record:license_id>/reinstate")
 @access(role="issuer")
 @blueprint.input(ReasonInput)
 def reinstate(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
@@ -63,7 +64,7 @@ def reinstate(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
     return _change_status(license_id, Action.REINSTATE, json_data.reason)
 
 
-@blueprint.post("/<license_id>/revoke")
+@blueprint.post("/<record:license_id>/revoke")
 @access(role="issuer")
 @blueprint.input(ReasonInput)
 def revoke(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
@@ -71,23 +72,23 @@ def revoke(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
     return _change_status(license_id, Action.REVOKE, json_data.reason)
 
 
-@blueprint.post("/<license_id>/rekey")
+@blueprint.post("/<record:license_id>/rekey")
 @access(role="issuer")
 @blueprint.input(ReasonInput)
 def rekey(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
     """Replace the key. The answer has the new one: this once, and in the customer's mail."""
     with writing() as session:
-        issued = service.rekey(session, license_id, reason=json_data.reason, act=act())
+        issued = service.rekey(session, license_id, reason=json_data.reason, act=by_caller())
         body = {**_detail(session, license_id), "license_key": issued.key.text}
     deliver_mails()
     return body, 200, {"Cache-Control": "no-store"}
 
 
-@blueprint.post("/<license_id>/presigned")
+@blueprint.post("/<record:license_id>/presigned")
 @access(role="approver")
 def presign(license_id: str) -> ResponseReturnValue:
     """Sign a reply that one air-gapped server can be started with."""
-    server, by = current(), act()
+    server, by = current(), by_caller()
     signer = server.keyring.current(db.session(), int(by.at.timestamp()))
     issuer_url = server.settings.issuer_url
     with writing() as session:
@@ -97,7 +98,7 @@ def presign(license_id: str) -> ResponseReturnValue:
 
 def _change_status(license_id: str, action: Action, reason: str) -> ResponseReturnValue:
     with writing() as session:
-        service.change_status(session, license_id, action, reason=reason, act=act())
+        service.change_status(session, license_id, action, reason=reason, act=by_caller())
         return _detail(session, license_id)
 
 

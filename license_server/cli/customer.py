@@ -3,7 +3,7 @@
 import click
 from flask.cli import AppGroup
 
-from license_server.api import representations
+from license_server import representations
 from license_server.cli.output import print_json, reports
 from license_server.customers import service
 from license_server.extensions import current, db, writing

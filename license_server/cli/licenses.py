@@ -6,13 +6,13 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from license_server.api import representations
+from license_server import representations
+from license_server.acting import act_of, deliver_mails
 from license_server.cli.output import CommandError, print_json, reports
 from license_server.cli.terms import new_terms_options, read_terms, terms_options
 from license_server.customers.service import get_customer
 from license_server.extensions import current, db, writing
 from license_server.licenses import service, store
-from license_server.outbox.service import send_due
 from license_server.rules import Action, Terms
 from license_server.staff.roles import APPROVER
 from license_server.staff.service import authenticate, check_role
@@ -23,17 +23,6 @@ _json = click.option("--json", "as_json", is_flag=True)
 _reason = click.option("--reason", required=True, help="Why: it stands in the audit log.")
 
 
-def _act(actor: str = "cli") -> service.Act:
-    server = current()
-    return service.Act(actor, server.clock.now(), server.mail_key)
-
-
-def _deliver_mails() -> None:
-    server = current()
-    if server.transport.immediate:
-        send_due(writing, server.transport, key=server.mail_key, clock=server.clock)
-
-
 @group.command("issue")
 @click.option("--customer", required=True, help="The customer's id.")
 @new_terms_options
@@ -42,13 +31,13 @@ def _deliver_mails() -> None:
 @reports
 def issue(customer: str, reason: str, as_json: bool, **terms: Any) -> None:
     """Issue a license; its key is printed this once, and mailed."""
-    act = _act()
+    act = act_of("cli")
     given = Terms(**read_terms(terms, today=act.today, new=True))
     with writing() as session:
         buyer = get_customer(session, customer)
         issued = service.issue(session, buyer, given, reason=reason, act=act)
         body = representations.license_summary(session, issued.license)
-    _deliver_mails()
+    deliver_mails()
     _print_key({**body, "license_key": issued.key.text}, as_json)
 
 
@@ -60,9 +49,9 @@ def issue(customer: str, reason: str, as_json: bool, **terms: Any) -> None:
 def rekey(license_id: str, reason: str, as_json: bool) -> None:
     """Replace a license's key; the new one is printed this once, and mailed."""
     with writing() as session:
-        issued = service.rekey(session, license_id, reason=reason, act=_act())
+        issued = service.rekey(session, license_id, reason=reason, act=act_of("cli"))
         body = representations.license_summary(session, issued.license)
-    _deliver_mails()
+    deliver_mails()
     _print_key({**body, "license_key": issued.key.text}, as_json)
 
 
@@ -83,11 +72,11 @@ def _print_key(body: dict[str, Any], as_json: bool) -> None:
 @reports
 def renew(license_id: str, reason: str, as_json: bool, **terms: Any) -> None:
     """Change terms; servers get them at their next check-in. What is not given stays."""
-    act = _act()
+    act = act_of("cli")
     changes = read_terms(terms, today=act.today, new=False)
     with writing() as session:
         service.change_terms(session, license_id, changes, reason=reason, act=act)
-    _deliver_mails()
+    deliver_mails()
     _show(license_id, as_json)
 
 
@@ -109,8 +98,8 @@ def approve(license_id: str, token_file: Path | None, as_json: bool) -> None:
     check_role(person, APPROVER)
     actor = person.actor
     with writing() as session:
-        service.approve(session, license_id, act=_act(actor))
-    _deliver_mails()
+        service.approve(session, license_id, act=act_of(actor))
+    deliver_mails()
     _show(license_id, as_json)
 
 
@@ -122,7 +111,7 @@ def _status_command(name: str, action: Action, help_text: str) -> None:
     @reports
     def command(license_id: str, reason: str, as_json: bool) -> None:
         with writing() as session:
-            service.change_status(session, license_id, action, reason=reason, act=_act())
+            service.change_status(session, license_id, action, reason=reason, act=act_of("cli"))
         _show(license_id, as_json)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from license_server.errors import NotFoundError, UnavailableError
@@ -45,15 +45,30 @@ def list_licenses(session: Session, customer_id: str | None = None) -> list[Lice
     return list(session.scalars(query))
 
 
+# Statements of a check-in are built once: building one costs more than running it.
+_FIND_BY_KEY = (
+    select(License, IssuedKey)
+    .join(IssuedKey, IssuedKey.license_id == License.id)
+    .where(IssuedKey.key_hash == bindparam("key_hash"), IssuedKey.replaced_at.is_(None))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_GRANTED = (
+    select(TermsVersion)
+    .outerjoin(TermsVersion.approval)
+    .options(contains_eager(TermsVersion.approval))
+    .where(
+        TermsVersion.license_id == bindparam("license_id"),
+        TermsVersion.approval_required.is_(False) | TermsApproval.approved_at.is_not(None),
+    )
+    .order_by(TermsVersion.version.desc())
+    .limit(1)
+)
+
+
 def find_by_key(session: Session, key_hash: str) -> tuple[License, IssuedKey] | None:
     """Return the license that this key opens now, both rows locked, or None."""
-    query = (
-        select(License, IssuedKey)
-        .join(IssuedKey, IssuedKey.license_id == License.id)
-        .where(IssuedKey.key_hash == key_hash, IssuedKey.replaced_at.is_(None))
-        .with_for_update()
-    )
-    row = session.execute(query.execution_options(populate_existing=True)).one_or_none()
+    row = session.execute(_FIND_BY_KEY, {"key_hash": key_hash}).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
@@ -83,18 +98,7 @@ def granted_version(session: Session, license_id: str) -> TermsVersion | None:
     The rule is asked again of the row itself, so that no version is signed whose approval
     somebody declared unnecessary behind the rules' back.
     """
-    query = (
-        select(TermsVersion)
-        .outerjoin(TermsVersion.approval)
-        .options(contains_eager(TermsVersion.approval))
-        .where(
-            TermsVersion.license_id == license_id,
-            TermsVersion.approval_required.is_(False) | TermsApproval.approved_at.is_not(None),
-        )
-        .order_by(TermsVersion.version.desc())
-        .limit(1)
-    )
-    version = session.scalars(query).one_or_none()
+    version = session.scalars(_GRANTED, {"license_id": license_id}).one_or_none()
     if version is None or version.approval is not None:
         return version
     if approval_reasons(version.terms, today=version.starts_on):

@@ -66,3 +66,17 @@ def test_of_servers_that_race_for_the_last_activation_one_wins(
         assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 7}
         winner = next(a for a in issuer.activations(license_) if a["released_at"] is None)
         assert issuer.delete(f"/api/v1/activations/{winner['id']}").status_code == 204
+
+
+def test_a_rekey_among_check_ins_is_a_clean_cut(
+    server: Flask, issuer: Api, license_: dict[str, Any], sentari: CustomerServer
+) -> None:
+    sentari.check_in()
+    path = f"/api/v1/licenses/{license_['id']}/rekey"
+    with ThreadPoolExecutor(1) as staff:
+        rekeyed = staff.submit(Api.post, issuer, path, {"reason": "in the middle of it"})
+        answers = at_once(server, [sentari.request() for _ in range(9)])
+    sentari.license_key = rekeyed.result().json["license_key"]
+    assert {answer.status_code for answer in answers} <= {200, 404}
+    answered = sum(answer.status_code == 200 for answer in answers)
+    assert issuer.activations(license_)[0]["seq"] == 1 + answered

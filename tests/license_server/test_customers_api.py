@@ -67,6 +67,7 @@ def test_customers_are_listed_by_name_in_pages_and_searched(issuer: Api, support
     found = support.get("/api/v1/customers?search=100%25").json
     assert [item["name"] for item in found["items"]] == ["gamma 100%"]
     assert support.get("/api/v1/customers?search=_").json["total"] == 0
+    assert support.get("/api/v1/customers?search=al%00pha").json["total"] == 1
 
 
 @pytest.mark.parametrize("query", ["page=0", "page_size=0", "page_size=501", "page=x", "page=-1"])
