@@ -22,7 +22,7 @@ from sentari.licensing.outstanding import open_request
 from sentari.licensing.refusals import airgap, no_key, sealed
 from sentari.licensing.schedule import is_due
 from sentari.licensing.store import Role
-from sentari.licensing.turn import turn
+from sentari.licensing.turn import Turn, turn
 from sentari.licensing.vault import VaultError
 
 _VENDOR_SPOKE = (Cause.UNKNOWN_KEY, Cause.ACTIVATION_LIMIT, Cause.APPROVAL_PENDING)
@@ -41,11 +41,11 @@ def check_in(licensing: Licensing, *, actor: str) -> None:
     if licensing.airgap:
         raise airgap()
     before = _attempted_at()
-    with turn(licensing) as waited:
-        if waited and _settled_since(before):
+    with turn(licensing) as ours:
+        if ours.waited and _settled_since(before):
             licensing.snapshot.refresh()
         else:
-            _ask_for_any(licensing, actor)
+            _ask_for_any(licensing, ours, actor)
 
 
 def check_in_if_due(licensing: Licensing) -> None:
@@ -53,9 +53,9 @@ def check_in_if_due(licensing: Licensing) -> None:
 
     Raise what `check_in` raises, and BusyError at once while another check-in is under way.
     """
-    with turn(licensing, patience_seconds=0):
+    with turn(licensing, patience_seconds=0) as ours:
         if is_check_in_due(licensing):
-            _ask_for_any(licensing, "system")
+            _ask_for_any(licensing, ours, "system")
 
 
 def is_check_in_due(licensing: Licensing) -> bool:
@@ -93,7 +93,7 @@ def _settled_since(before: datetime | None) -> bool:
         return record.cause is None and store.find_key(session, Role.PENDING) is None
 
 
-def _ask_for_any(licensing: Licensing, actor: str) -> None:
+def _ask_for_any(licensing: Licensing, ours: Turn, actor: str) -> None:
     roles = _roles()
     if not roles:
         raise no_key()
@@ -102,6 +102,7 @@ def _ask_for_any(licensing: Licensing, actor: str) -> None:
     except CheckInError as error:
         if error.cause in _VENDOR_SPOKE and len(roles) == 2:
             # A key that has to wait must not keep the license in force from its check-ins.
+            ours.renew(licensing.clock.now())
             ask(licensing, Role.CURRENT, actor=actor)
         raise
 

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,17 +15,30 @@ from sentari.licensing.refusals import busy
 
 log = logging.getLogger(__name__)
 
-# One turn asks for two keys at most, 15 seconds each.
-TURN_SECONDS = 40
+# A call has 15 seconds; the rest is for the database.
+TURN_SECONDS = 25
 # Longer than a turn, so that a caller that was killed keeps nobody from theirs.
-PATIENCE_SECONDS = 45
+PATIENCE_SECONDS = 30
 LOOK_SECONDS = 0.25
 _NAME = "check-in"
 
 
+@dataclass(frozen=True)
+class Turn:
+    """The right to make one call; `waited` tells whether another's call had to end first."""
+
+    claim: Claim
+    waited: bool
+
+    def renew(self, now: datetime) -> None:
+        """Make time for one more call."""
+        with writing() as session:
+            self.claim.take(session, now)
+
+
 @contextmanager
-def turn(licensing: Licensing, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[bool]:
-    """Hold the right to call the vendor; yield whether another's call was waited for.
+def turn(licensing: Licensing, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Turn]:
+    """Hold the right to call the vendor.
 
     Raise BusyError when the wait is longer than `patience_seconds`. No transaction is open
     while it is held.
@@ -31,7 +46,7 @@ def turn(licensing: Licensing, *, patience_seconds: float = PATIENCE_SECONDS) ->
     claim = Claim(_NAME, new_holder(), TURN_SECONDS)
     waited = _wait(licensing, claim, patience_seconds)
     try:
-        yield waited
+        yield Turn(claim, waited)
     finally:
         _release(claim)
 
