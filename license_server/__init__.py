@@ -6,7 +6,7 @@ from flask import Flask
 from license_server.access import register_access
 from license_server.api import register_api
 from license_server.cli import register_commands
-from license_server.config import Settings
+from license_server.config import Settings, settings_or_exit
 from license_server.extensions import LicenseServer, db
 from license_server.models import RateLimit
 from license_server.outbox.service import sealing_key
@@ -25,7 +25,7 @@ LARGEST_BODY_BYTES = 64 * 1024
 
 def create_app(settings: Settings | None = None, *, clock: Clock | None = None) -> APIFlask:
     """Build the server: no network, no thread, no migration happens here."""
-    settings = settings or Settings.from_env()
+    settings = settings or settings_or_exit()
     clock = clock or SystemClock()
     app = APIFlask(
         __name__,

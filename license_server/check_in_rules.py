@@ -26,7 +26,6 @@ class Bound:
 
     thumbprint: str
     released: bool
-    seq: int
     recent_jtis: tuple[str, ...]
     last_issued_at: int
     nth_last_at: int | None

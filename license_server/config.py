@@ -1,6 +1,7 @@
 """All settings of the license server, read once into one frozen value."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +68,14 @@ class Settings:
             log_format=env.choice(f"{PREFIX}LOG_FORMAT", "console", ("console", "json")),
             warnings=tuple(env.unknown_names()),
         )
+
+
+def settings_or_exit() -> Settings:
+    """Return the settings of the environment, or end the process with one line that says why."""
+    try:
+        return Settings.from_env()
+    except SettingsError as error:
+        sys.exit(f"license server: {error}")
 
 
 def _secret_key(env: EnvReader, database_url: str, data_dir: Path) -> str:

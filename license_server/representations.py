@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from license_server.activations import store as activations
-from license_server.activations.models import Activation
+from license_server.activations.models import Activation, ActivationFlag, CheckIn
 from license_server.customers.models import Customer
 from license_server.licenses import store as licenses
 from license_server.licenses.models import License, TermsVersion
@@ -67,6 +67,43 @@ def activation_list(session: Session, rows: Sequence[Activation]) -> list[dict[s
     """Return activations with their open flags."""
     flags = activations.open_flags(session, [row.id for row in rows])
     return [_activation(row, flags.get(row.id, [])) for row in rows]
+
+
+def activation_detail(session: Session, row: Activation) -> dict[str, Any]:
+    """Return an activation with its newest check-ins and all its flags."""
+    [shown] = activation_list(session, [row])
+    return {
+        **shown,
+        "license_id": row.license_id,
+        "check_ins": [_check_in(item) for item in activations.history(session, row.id)],
+        "flag_history": [_flag(item) for item in activations.flags_of(session, row.id)],
+    }
+
+
+def _check_in(row: CheckIn) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "received_at": moment(row.received_at),
+        "jti": row.reply_jti,
+        "previous": row.previous,
+        "status": row.status,
+        "server_version": row.server_version,
+        "usage": {"devices": row.devices, "packages": row.packages},
+        "audit": {"seq": row.audit_seq, "head": row.audit_head},
+        "flags": row.marks.split(),
+    }
+
+
+def _flag(row: ActivationFlag) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "first_seen_at": moment(row.first_seen_at),
+        "last_seen_at": moment(row.last_seen_at),
+        "times": row.times,
+        "resolved_at": moment(row.resolved_at),
+        "resolved_by": row.resolved_by,
+        "resolution": row.resolution,
+    }
 
 
 def _activation(row: Activation, flags: list[str]) -> dict[str, Any]:

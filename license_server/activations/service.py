@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -191,18 +192,33 @@ def _record_binding(
     session: Session, activation: Activation, binding: rules.Binding, desk: Desk
 ) -> None:
     session.flush()
-    record(
+    _record_act(
         session,
-        at=desk.now,
-        actor=f"server:{activation.instance_id}",
-        action="ACTIVATION_BOUND",
-        target=f"license:{activation.license_id}",
-        detail={
-            "activation": activation.id,
-            "thumbprint": activation.thumbprint,
-            "after_release": binding is rules.Binding.AGAIN,
-        },
+        activation,
+        "ACTIVATION_BOUND",
+        f"server:{activation.instance_id}",
+        desk.now,
+        thumbprint=activation.thumbprint,
+        after_release=binding is rules.Binding.AGAIN,
     )
+
+
+def resolve_flags(
+    session: Session, activation_id: str, *, reason: str, actor: str, at: datetime
+) -> Activation:
+    """Close all open flags of an activation: somebody looked at them and says what it was."""
+    reason = check_reason(reason)
+    activation = _locked_activation(session, activation_id)
+    still_open = [f for f in store.flags_of(session, activation_id) if f.resolved_at is None]
+    if not still_open:
+        raise ConflictError("the activation has no open flag", code="nothing_to_resolve")
+    for flag in still_open:
+        flag.resolved_at, flag.resolved_by, flag.resolution = at, actor, reason
+    kinds = sorted(flag.kind for flag in still_open)
+    _record_act(
+        session, activation, "ACTIVATION_FLAGS_RESOLVED", actor, at, kinds=kinds, reason=reason
+    )
+    return activation
 
 
 def _flag(session: Session, activation: Activation, marks: Collection[str], desk: Desk) -> None:
@@ -229,13 +245,9 @@ def _open_flag(session: Session, activation: Activation, kind: str, desk: Desk) 
             times=1,
         )
     )
-    record(
-        session,
-        at=desk.now,
-        actor=f"server:{activation.instance_id}",
-        action="ACTIVATION_FLAGGED",
-        target=f"license:{activation.license_id}",
-        detail={"activation": activation.id, "kind": kind, "seq": activation.seq},
+    actor = f"server:{activation.instance_id}"
+    _record_act(
+        session, activation, "ACTIVATION_FLAGGED", actor, desk.now, kind=kind, seq=activation.seq
     )
 
 
@@ -264,20 +276,31 @@ def release(
 ) -> Activation:
     """Free the place of a server; it may come back, under a new instance key too."""
     reason = check_reason(reason)
-    license_id = store.get_activation(session, activation_id).license_id
-    locked_license(session, license_id)
-    activation = store.get_activation(session, activation_id)
-    session.refresh(activation)
+    activation = _locked_activation(session, activation_id)
     if activation.released_at is not None:
         raise ConflictError("the activation is released already", code="is_released")
     activation.released_at, activation.released_by = at, actor
     activation.release_reason = reason
+    _record_act(session, activation, "ACTIVATION_RELEASED", actor, at, reason=reason)
+    return activation
+
+
+def _locked_activation(session: Session, activation_id: str) -> Activation:
+    """Return the activation with its license's row locked, as every check-in locks it."""
+    activation = store.get_activation(session, activation_id)
+    locked_license(session, activation.license_id)
+    session.refresh(activation)
+    return activation
+
+
+def _record_act(
+    session: Session, activation: Activation, action: str, actor: str, at: datetime, **detail: Any
+) -> None:
     record(
         session,
         at=at,
         actor=actor,
-        action="ACTIVATION_RELEASED",
-        target=f"license:{license_id}",
-        detail={"activation": activation.id, "reason": reason},
+        action=action,
+        target=f"license:{activation.license_id}",
+        detail={"activation": activation.id, **detail},
     )
-    return activation

@@ -55,7 +55,6 @@ def bound(activation: Activation, tenth_at: datetime | None) -> Bound:
     return Bound(
         thumbprint=activation.thumbprint,
         released=activation.released_at is not None,
-        seq=activation.seq,
         recent_jtis=activation.recent_jtis,
         last_issued_at=activation.last_issued_at,
         nth_last_at=None if tenth_at is None else int(tenth_at.timestamp()),
@@ -114,6 +113,12 @@ def open_flags(session: Session, activation_ids: Collection[str]) -> dict[str, l
     for activation_id, kind in session.execute(query.order_by(ActivationFlag.kind)):
         found.setdefault(activation_id, []).append(kind)
     return found
+
+
+def flags_of(session: Session, activation_id: str) -> list[ActivationFlag]:
+    """Return all flags of an activation, newest first."""
+    query = select(ActivationFlag).where(ActivationFlag.activation_id == activation_id)
+    return list(session.scalars(query.order_by(ActivationFlag.id.desc())))
 
 
 def history(session: Session, activation_id: str, *, limit: int = 100) -> list[CheckIn]:

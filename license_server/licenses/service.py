@@ -3,7 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -34,7 +34,7 @@ class Act:
 
     actor: str
     at: datetime
-    mail_key: bytes
+    mail_key: bytes = field(repr=False)
 
     @property
     def today(self) -> date:

@@ -16,7 +16,6 @@ from license_token.keys import RootSet, thumbprint
 
 # A server may send the same request for thirty days and must get the same answer.
 OVERLAP = timedelta(days=30)
-WARN_BEFORE = timedelta(days=30)
 
 
 def has_roots(session: Session) -> bool:

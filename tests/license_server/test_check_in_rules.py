@@ -20,7 +20,6 @@ OURS, THEIRS = "our-thumbprint", "their-thumbprint"
 BOUND = Bound(
     thumbprint=OURS,
     released=False,
-    seq=12,
     recent_jtis=("newest", "older"),
     last_issued_at=NOW - 3600,
     nth_last_at=None,

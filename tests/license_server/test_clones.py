@@ -5,7 +5,7 @@ from typing import Any
 from license_token.keys import RootSet
 from license_token.reply import read_reply
 from tests.clocks import FakeClock
-from tests.license_server.cast import AIRGAP, Api, CustomerServer
+from tests.license_server.cast import AIRGAP, Api, CustomerServer, refusal
 
 
 def test_a_copied_server_is_flagged_and_nobody_is_cut_off(
@@ -95,3 +95,41 @@ def test_findings_of_a_server_are_listed_once_each(
     sentari.check_in(findings=("tampered", "clock_skew"))
     sentari.check_in()
     assert issuer.activations(license_)[0]["flags"] == ["clock_skew", "tampered"]
+
+
+def test_staff_see_both_histories_of_a_clone(
+    sentari: CustomerServer, issuer: Api, license_: dict[str, Any]
+) -> None:
+    sentari.check_in()
+    copy = sentari.clone()
+    for _ in range(2):
+        sentari.check_in(server_version="0.1.0")
+    copy.check_in(server_version="0.2.0", devices=9)
+    [activation] = issuer.activations(license_)
+    seen = issuer.get(f"/api/v1/activations/{activation['id']}").json
+    assert [(c["seq"], c["server_version"], c["flags"]) for c in seen["check_ins"]] == [
+        (4, "0.2.0", ["clone_suspected"]),
+        (3, "0.1.0", []),
+        (2, "0.1.0", []),
+        (1, "0.1.0", []),
+    ]
+    assert seen["check_ins"][0]["previous"] == seen["check_ins"][3]["jti"]
+    assert seen["check_ins"][0]["usage"] == {"devices": 9, "packages": 459}
+
+
+def test_a_resolved_flag_stays_on_record_and_opens_again_when_it_happens_again(
+    sentari: CustomerServer, issuer: Api, license_: dict[str, Any]
+) -> None:
+    sentari.check_in(findings=("tampered",))
+    sentari.check_in(findings=("tampered", "clock_skew"))
+    [activation] = issuer.activations(license_)
+    path = f"/api/v1/activations/{activation['id']}"
+    resolved = issuer.post(f"{path}/resolve-flags", {"reason": "a restored backup"}).json
+    assert resolved["flags"] == []
+    kinds = {(f["kind"], f["times"], f["resolution"]) for f in resolved["flag_history"]}
+    assert kinds == {("tampered", 2, "a restored backup"), ("clock_skew", 1, "a restored backup")}
+    again = issuer.post(f"{path}/resolve-flags", {"reason": "x"})
+    assert refusal(again) == (409, "nothing_to_resolve")
+    assert refusal(issuer.post(f"{path}/resolve-flags", {"reason": ""})) == (422, "invalid")
+    sentari.check_in(findings=("tampered",))
+    assert issuer.get(path).json["flags"] == ["tampered"]

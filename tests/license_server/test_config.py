@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from license_server.config import Settings
+from license_server.config import Settings, settings_or_exit
 from serverkit.settings import SettingsError
 
 SECRET = "s" * 32
@@ -86,3 +86,10 @@ def test_an_unknown_name_is_a_warning_that_suggests_the_nearest(tmp_path: Path) 
     [warning] = read(tmp_path, ISUER_URL="https://x.example").warnings
     assert "did you mean LICENSE_SERVER_ISSUER_URL" in warning
     assert read(tmp_path).warnings == ()
+
+
+def test_a_start_that_cannot_be_ends_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICENSE_SERVER_TRUSTED_PROXIES", "many")
+    with pytest.raises(SystemExit) as end:
+        settings_or_exit()
+    assert str(end.value).startswith("license server: LICENSE_SERVER_TRUSTED_PROXIES: 'many'")

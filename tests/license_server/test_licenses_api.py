@@ -233,6 +233,8 @@ _ROLES = {
     ("GET", "/api/v1/customers"): "support",
     ("GET", "/api/v1/customers/<record:customer_id>"): "support",
     ("GET", "/api/v1/licenses/<record:license_id>"): "support",
+    ("GET", "/api/v1/activations/<record:activation_id>"): "support",
+    ("POST", "/api/v1/activations/<record:activation_id>/resolve-flags"): "issuer",
     ("POST", "/api/v1/customers"): "issuer",
     ("POST", "/api/v1/customers/<record:customer_id>/licenses"): "issuer",
     ("PATCH", "/api/v1/licenses/<record:license_id>"): "issuer",
