@@ -35,6 +35,7 @@ def environment(**settings: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("SENTARI_", "LICENSE_SERVER_", "GUNICORN_"))
         and not name.lower().endswith("_proxy")
+        and name != "PYTHONDONTWRITEBYTECODE"  # each start would compile every module again
     }
     return kept | settings
 
@@ -252,6 +253,11 @@ class Server:
     def license(self) -> dict[str, Any]:
         found: dict[str, Any] = requests.get(f"{self.url}/api/v1/license", timeout=20).json()
         return found
+
+    def state(self) -> str:
+        """The license state that the worker that answers sees; not rate limited."""
+        answer = requests.get(f"{self.url}/api/v1/agent/license-map", timeout=20)
+        return answer.headers["X-Sentari-License-State"]
 
 
 def form_token(page: str) -> str:
