@@ -1,0 +1,188 @@
+import csv
+import io
+
+import pytest
+
+from tests.conftest import csrf_token
+from tests.sentari.inventory.scans import package, real_scan, scan
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def viewer(fleet):
+    return fleet.browser("viewer")
+
+
+@pytest.fixture
+def admin(fleet):
+    return fleet.browser("admin")
+
+
+def text(client, path, status=200):
+    answer = client.get(path)
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    return answer.get_data(as_text=True)
+
+
+def test_an_empty_list_says_what_to_do_first(viewer, admin):
+    assert "No devices yet" in text(viewer, "/devices")
+    assert "/settings/enrollment" not in text(viewer, "/devices")
+    assert "Make an enrollment token" in text(admin, "/devices")
+
+
+def test_devices_are_listed_with_links_to_their_pages(fleet, viewer):
+    device_id = fleet.add(scan(package(), hostname="web-01"))
+    page = text(viewer, "/devices")
+    assert f'href="/devices/{device_id}"' in page
+    assert "web-01" in page
+    assert "Active" in page
+
+
+def test_a_search_stays_in_the_address_and_in_the_links(fleet, viewer):
+    for number in range(3):
+        fleet.add(scan(hostname=f"web-{number}"))
+    page = text(viewer, "/devices?search=web&page_size=2&sort=-hostname")
+    assert 'value="web"' in page
+    assert "?search=web&amp;page_size=2&amp;sort=-hostname&amp;page=2" in page
+    assert "web-2" in page
+    assert "web-0" not in page
+    assert "No device matches" in text(viewer, "/devices?search=nothing")
+    assert "no such page" in text(viewer, "/devices?page=9")
+    assert "sort is one of" in text(viewer, "/devices?sort=secret", status=400)
+
+
+def test_a_devices_page_shows_packages_runtimes_errors_and_places(fleet, viewer):
+    device_id = fleet.add(real_scan("mixed-ecosystems-42"))
+    page = text(viewer, f"/devices/{device_id}?page_size=500")
+    assert "@babel/core" in page
+    assert "/srv/app/multi/web/node_modules/left-pad" in page
+    assert "dangling venv" in page
+    assert "/usr/local/lib/python3.11" in page
+    assert "build-02" in page
+
+
+def test_hostile_names_are_shown_escaped(fleet, viewer):
+    hostile = scan(
+        package("<script>alert(1)</script>", "=cmd|' /C calc'!A0"),
+        package('"><img src=x onerror=alert(1)>', "<b>", ecosystem="<i>"),
+        hostname="<h1>host</h1>",
+        tags=["<u>tag</u>"],
+        errors=[{"path": "<s>path</s>", "error": "<em>error</em>"}],
+        os="<os>",
+    )
+    device_id = fleet.add(hostile)
+    pages = ["/", "/devices", f"/devices/{device_id}", f"/devices/{device_id}/scans", "/packages"]
+    for path in pages:
+        page = text(viewer, path)
+        for markup in (
+            "<script>alert",
+            "<img src=x",
+            "<h1>host",
+            "<u>",
+            "<s>",
+            "<em>error",
+            "<i>",
+            "<os>",
+        ):
+            assert markup not in page, (path, markup)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text(viewer, f"/devices/{device_id}")
+
+
+def test_packages_of_a_device_are_filtered(fleet, viewer):
+    device_id = fleet.add(scan(package("pip"), package("left-pad", env_type="npm")))
+    page = text(viewer, f"/devices/{device_id}?ecosystem=npm")
+    assert "left-pad" in page
+    assert ">pip<" not in page
+    assert "No package matches" in text(viewer, f"/devices/{device_id}?search=zzz")
+
+
+def test_a_device_without_a_scan_says_that_it_waits(fleet, viewer):
+    device_id, _ = fleet.enroll()
+    assert "Waiting for the first scan" in text(viewer, f"/devices/{device_id}")
+    assert "has not sent one yet" in text(viewer, f"/devices/{device_id}/scans")
+
+
+def test_a_device_with_no_packages_says_so(fleet, viewer):
+    assert "found none" in text(viewer, f"/devices/{fleet.add(scan())}")
+
+
+def test_the_history_lists_scans_newest_first(fleet, viewer):
+    device_id, token = fleet.enroll()
+    for minute, name in enumerate(["a", "b", "b"]):
+        sent = scan(package(name), device_id=device_id, scanned_at=f"2026-11-23T11:0{minute}:00Z")
+        fleet.send(token, sent)
+    fleet.send(token, scan(device_id=device_id, scanned_at="2026-11-23T10:00:00Z"))
+    page = text(viewer, f"/devices/{device_id}/scans")
+    places = [page.index(f"2026-11-23 {time}:00") for time in ("11:02", "11:01", "11:00", "10:00")]
+    assert places == sorted(places)
+    for word in ("Applied", "Unchanged", "Late"):
+        assert word in page
+
+
+@pytest.mark.parametrize("path", ["/devices/{}", "/devices/{}/scans"])
+@pytest.mark.parametrize("unknown", [UNKNOWN, "%00", "nothing"])
+def test_an_unknown_device_is_a_helpful_404(viewer, path, unknown):
+    assert "not enrolled here" in text(viewer, path.format(unknown), status=404)
+
+
+def rows(client, path):
+    answer = client.get(path)
+    assert answer.content_type == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline="")))
+
+
+def test_what_is_filtered_is_what_is_downloaded(fleet, viewer):
+    one = fleet.add(scan(package("pip"), package("=1+1"), hostname="web-01"))
+    fleet.add(scan(hostname="=db"))
+    assert [row["hostname"] for row in rows(viewer, "/devices?format=csv")] == ["'=db", "web-01"]
+    assert [row["id"] for row in rows(viewer, "/devices?search=web&format=csv")] == [one]
+    names = [row["name"] for row in rows(viewer, f"/devices/{one}?format=csv")]
+    assert names == ["'=1+1", "pip"]
+    assert len(rows(viewer, f"/devices/{one}?format=csv&search=pip")) == 1
+    events = fleet.world.events("INVENTORY_EXPORTED")
+    assert [event.target for event in events] == ["devices"] * 2 + [f"device-{one}"] * 2
+    assert "search=web" in events[1].details()["filters"]
+
+
+def test_an_admin_removes_a_device_after_a_question(fleet, admin):
+    device_id = fleet.add(scan(package(), hostname="web-01"))
+    page = text(admin, f"/devices/{device_id}")
+    assert "cannot be undone" in page
+    form = {"csrf_token": csrf_token(admin, f"/devices/{device_id}")}
+    answer = admin.post(f"/devices/{device_id}/remove", data=form, follow_redirects=True)
+    assert "web-01 was removed" in answer.get_data(as_text=True)
+    assert admin.get(f"/devices/{device_id}").status_code == 404
+    assert admin.post(f"/devices/{device_id}/remove", data=form).status_code == 404
+
+
+def test_a_viewer_sees_no_button_and_removes_nothing(fleet, viewer):
+    device_id = fleet.add(scan(hostname="web-01"))
+    page = text(viewer, f"/devices/{device_id}")
+    assert f"/devices/{device_id}/remove" not in page
+    form = {"csrf_token": csrf_token(viewer, "/devices")}
+    assert viewer.post(f"/devices/{device_id}/remove", data=form).status_code == 403
+    assert viewer.get(f"/devices/{device_id}").status_code == 200
+
+
+def test_a_removal_without_the_forms_token_is_refused(fleet, admin):
+    device_id = fleet.add(scan())
+    assert admin.post(f"/devices/{device_id}/remove").status_code == 400
+    assert admin.get(f"/devices/{device_id}").status_code == 200
+
+
+def test_a_possible_clone_is_marked_until_it_is_dismissed(fleet, admin):
+    device_id, _ = fleet.enroll(machine_id="m-1", hostname="gold")
+    fleet.register(machine_id="m-1", hostname="copy")
+    assert "Possible clone" in text(admin, "/devices")
+    assert "gold" in text(admin, f"/devices/{device_id}")
+    form = {"csrf_token": csrf_token(admin, f"/devices/{device_id}")}
+    admin.post(f"/devices/{device_id}/dismiss-clone", data=form)
+    assert "Possible clone" not in text(admin, "/devices?search=copy").split("<tbody>")[1]
+    assert fleet.world.actions("DEVICE_CLONE_DISMISSED") == ["DEVICE_CLONE_DISMISSED"]
+
+
+def test_a_stranger_is_sent_to_the_sign_in(fleet):
+    answer = fleet.app.test_client().get("/devices?search=x")
+    assert answer.status_code == 302
+    assert answer.location.startswith("/login?next=/devices")
