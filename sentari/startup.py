@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from sentari.accounts.service import any_user, create_first_admin
+from sentari.accounts.service import AccountError, any_user, create_first_admin
 from sentari.extensions import Sentari, current, db, writing
 from sentari.licensing.scheduler import Scheduler
 from sentari.licensing.service import prepare as prepare_licensing
@@ -50,5 +50,10 @@ def _bootstrap_admin() -> None:
     email, password = settings.bootstrap_admin_email, settings.bootstrap_admin_password
     if not (email and password) or any_user(db.session()):
         return
-    with writing() as session:
-        create_first_admin(session, email=email, password=password, at=current().clock.now())
+    try:
+        with writing() as session:
+            create_first_admin(session, email=email, password=password, at=current().clock.now())
+    except AccountError:
+        # Another server that started at the same moment may have been first.
+        if not any_user(db.session()):
+            raise
