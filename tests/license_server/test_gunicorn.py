@@ -1,0 +1,115 @@
+"""The license server as gunicorn serves it: two workers, real sockets, real processes."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from license_token.keys import RootSet
+from license_token.reply import read_reply
+from tests.clocks import FakeClock
+from tests.license_server.cast import TERMS, CustomerServer
+from tests.live.servers import BIN, ROOT, Vendor, environment
+
+pytestmark = pytest.mark.live
+
+JWT = {"Content-Type": "application/jwt"}
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Iterator[Vendor]:
+    vendor = Vendor(tmp_path / "vendor")
+    vendor.server.start()
+    yield vendor
+    vendor.server.stop()
+
+
+def new_server(vendor: Vendor) -> CustomerServer:
+    headers = {"Authorization": f"Bearer {vendor.token}"}
+    body = {"name": "Example Ltd", "email": "it@example.com"}
+    customers = f"{vendor.url}/api/v1/customers"
+    customer = requests.post(customers, json=body, headers=headers, timeout=10).json()
+    path = f"{customers}/{customer['id']}/licenses"
+    issued = requests.post(path, json=TERMS, headers=headers, timeout=10).json()
+    roots = RootSet.parse(vendor.roots.read_text())
+    return CustomerServer(None, issued["license_key"], FakeClock(), roots)
+
+
+def send(vendor: Vendor, request: str) -> requests.Response:
+    return requests.post(f"{vendor.url}/api/v1/check-in", data=request, headers=JWT, timeout=30)
+
+
+def counted(vendor: Vendor) -> float:
+    text = requests.get(f"{vendor.url}/metrics", timeout=10).text
+    found = re.search(r'license_server_check_ins_total\{result="ok"\} (\S+)', text)
+    return float(found[1]) if found else 0.0
+
+
+def test_fifty_identical_requests_get_the_same_bytes_from_all_workers(vendor: Vendor) -> None:
+    sentari = new_server(vendor)
+    request = sentari.request(audience=vendor.url)
+    with ThreadPoolExecutor(25) as pool:
+        answers = list(pool.map(lambda _: send(vendor, request), range(50)))
+    assert Counter(answer.status_code for answer in answers) == {200: 50}
+    assert len({answer.content for answer in answers}) == 1
+    assert read_reply(answers[0].text, sentari.roots).claims.seq == 1
+    assert counted(vendor) == 50
+
+
+def test_a_worker_that_is_killed_takes_no_answered_check_in_with_it(vendor: Vendor) -> None:
+    sentari = new_server(vendor)
+    request = sentari.request(audience=vendor.url)
+    first = send(vendor, request)
+    for pid in vendor.server.workers():
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            again = send(vendor, request)
+            break
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    assert again.content == first.content
+    second = sentari.request(audience=vendor.url)
+    assert read_reply(send(vendor, second).text, sentari.roots).claims.seq == 2
+
+
+def test_an_orderly_stop_leaves_no_counters_behind(vendor: Vendor) -> None:
+    assert send(vendor, "nonsense").status_code == 400
+    maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in vendor.server.workers())
+    counters = {Path(line.split()[-1]).parent for line in maps.splitlines() if "metrics-" in line}
+    [directory] = counters
+    assert directory.is_dir()
+    assert vendor.server.stop() == 0
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"LICENSE_SERVER_TRUSTED_PROXIES": "many"}, "LICENSE_SERVER_TRUSTED_PROXIES: 'many'"),
+        (
+            {"LICENSE_SERVER_DATABASE_URL": "postgresql+psycopg://x@127.0.0.1:1/x"},
+            "LICENSE_SERVER_SECRET_KEY: it is required with PostgreSQL",
+        ),
+    ],
+)
+def test_a_start_that_cannot_be_ends_at_once_and_says_why(
+    tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    env = environment(LICENSE_SERVER_DATA_DIR=str(tmp_path), **settings)
+    command = [str(BIN / "gunicorn"), "--config", "license_server/gunicorn.conf.py"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=10, check=False
+    )
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
