@@ -37,9 +37,10 @@ class WaitingKey:
 class LastCheckIn:
     """When this server last asked, when it last got a license, and what went wrong since."""
 
-    attempted_at: datetime | None
-    succeeded_at: datetime | None
-    failure: Failure | None
+    attempted_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    next_at: datetime | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ def _waiting(key: StoredKey) -> WaitingKey:
 
 def _last_check_in(record: CheckInRecord | None) -> LastCheckIn:
     if record is None:
-        return LastCheckIn(None, None, None)
+        return LastCheckIn()
     failure = _failure(record.cause, record.detail)
-    return LastCheckIn(record.attempted_at, record.succeeded_at, failure)
+    return LastCheckIn(record.attempted_at, record.succeeded_at, record.next_at, failure)
 
 
 def _failure(cause: str | None, detail: str | None) -> Failure | None:

@@ -20,6 +20,8 @@ from serverkit.clock import Clock
 log = logging.getLogger(__name__)
 
 MAX_AGE_SECONDS = 1.0
+# A log that cannot be written now would be waited for by every request of the next second.
+SILENCE_SECONDS = 30.0
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
 
@@ -36,7 +38,7 @@ class Snapshot:
         self._looking, self._reporting = threading.Lock(), threading.Lock()
         self._found: Observation | None = None
         self._status: LicenseStatus | None = None
-        self._looked_at = float("-inf")
+        self._looked_at = self._silent_until = float("-inf")
 
     def status(self) -> LicenseStatus:
         """Return the status, looked up again when it is older than a second."""
@@ -85,12 +87,15 @@ class Snapshot:
         """Write what changed into the audit log, once for all workers together."""
         if self._found is None or not self._news(self._found, self.latest()):
             return
+        if self._clock.monotonic() < self._silent_until:
+            return
         if not self._reporting.acquire(blocking=False):
             return  # Another thread is at it.
         try:
             with self._writing() as session:
                 self._write(session)
         except Exception:
+            self._silent_until = self._clock.monotonic() + SILENCE_SECONDS
             log.exception("a change of the license could not be written to the audit log")
         finally:
             self._reporting.release()

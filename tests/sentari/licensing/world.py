@@ -69,8 +69,8 @@ class World:
     def edit(self, statement: str, **values: Any) -> None:
         """Change the database behind the server's back, as its operator could."""
         with self.app.app_context(), writable(db.engine.connect()) as connection:
-            with connection.begin():
-                connection.execute(text(statement), values)
+            connection.execute(text(statement), values)
+            connection.commit()
 
     def row(self) -> dict[str, Any]:
         with self.context():
