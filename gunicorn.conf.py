@@ -1,9 +1,12 @@
 """How gunicorn serves Sentari. Command-line options and GUNICORN_CMD_ARGS win over this."""
 
-import os
+# ruff: noqa: E402 - the workers' counters are decided on before the metrics library is imported
 import ssl
 import sys
-import tempfile
+
+from serverkit import worker_files
+
+worker_files.share_metrics()
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +16,7 @@ from sentari.config import Settings
 from sentari.startup import create_scheduler, prepare
 from serverkit.gunicorn_logs import RootLogger
 from serverkit.logs import configure_logs
+from serverkit.metrics import forget_worker
 from serverkit.passwords import PasswordRefusedError
 from serverkit.schema import SchemaError
 from serverkit.settings import SettingsError
@@ -28,7 +32,7 @@ graceful_timeout = 25
 keepalive = 5
 control_socket_disable = True
 # The heartbeat file must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+worker_tmp_dir = worker_files.memory_directory()
 limit_request_line = 8190
 forwarded_allow_ips = ""  # forwarded headers are believed by SENTARI_TRUSTED_PROXIES alone
 
@@ -69,3 +73,8 @@ def worker_exit(_server, worker):
     # A worker that never came up has none.
     if scheduler := getattr(worker, "scheduler", None):
         scheduler.stop()
+
+
+def child_exit(_server, worker):
+    """Keep what a worker counted that has ended."""
+    forget_worker(worker.pid)

@@ -17,6 +17,7 @@ from sentari.web import error_page, register_pages
 from sentari.web.access import register_access
 from sentari.web.context import register_context
 from sentari.web.gate import enforce, register_gate
+from sentari.web.metrics import register_metrics
 from serverkit.clock import Clock, SystemClock
 from serverkit.database import prepare_engine
 from serverkit.http import register_http
@@ -59,6 +60,7 @@ def create_app(
     register_problems(app, error_page)
     register_access(app, enforce)
     register_gate(app)
+    register_metrics(app)
     register_context(app)
     register_pages(app)
     register_api(app)

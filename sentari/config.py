@@ -57,6 +57,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     public_url: str | None = None
+    metrics_token: str | None = field(default=None, repr=False)
     log_level: str = "info"
     log_format: str = "console"
     debug: bool = False
@@ -136,6 +137,7 @@ def _serving(env: EnvReader) -> dict[str, object]:
         "tls_key": key,
         "trusted_proxies": env.integer(f"{PREFIX}TRUSTED_PROXIES", 0, 0, 10),
         "public_url": env.value(f"{PREFIX}PUBLIC_URL", None, _public_url, "an http(s) URL"),
+        "metrics_token": env.secret(f"{PREFIX}METRICS_TOKEN"),
         "log_level": env.choice(f"{PREFIX}LOG_LEVEL", "info", levels),
         "log_format": env.choice(f"{PREFIX}LOG_FORMAT", "console", ("console", "json")),
     }

@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 log = logging.getLogger("request")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_PROBES = frozenset({"/healthz", "/readyz", "/health", "/metrics"})
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -53,10 +54,15 @@ def _finish(response: Response) -> Response:
     return response
 
 
+def elapsed_seconds() -> float:
+    """Return how long the request has taken so far."""
+    now = time.perf_counter()
+    return now - float(g.get("started", now))
+
+
 def _log_request(response: Response) -> None:
-    duration = time.perf_counter() - g.get("started", time.perf_counter())
     # Probes come every second and say nothing while all is well.
-    quiet = request.path in ("/healthz", "/readyz", "/health") and response.status_code < 400
+    quiet = request.path in _PROBES and response.status_code < 400
     log.log(
         logging.DEBUG if quiet else logging.INFO,
         "request",
@@ -64,7 +70,7 @@ def _log_request(response: Response) -> None:
             "method": request.method,
             "path": request.path[:512],
             "status": response.status_code,
-            "duration_ms": round(duration * 1000, 1),
+            "duration_ms": round(elapsed_seconds() * 1000, 1),
             "remote": request.remote_addr,
             "request_id": g.get("request_id"),
         },

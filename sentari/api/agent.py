@@ -8,6 +8,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from sentari import metrics
 from sentari.agents import identity, registration
 from sentari.agents.enrollment_tokens import TokenRefusedError
 from sentari.agents.identity import Caller
@@ -55,6 +56,7 @@ def scan() -> ResponseReturnValue:
     caller = _caller()
     sent = _read(read_scan, SCAN_BYTES)
     receipt = _ingest(caller or identity.caller_of_uid(db.session(), sent.device_uid), sent)
+    metrics.count_scan(receipt.status)
     counts = ("status", "packages", "added", "changed", "removed", "warnings")
     answer = {
         "scan_id": str(receipt.scan_id),

@@ -52,6 +52,12 @@ def actions(session: Session) -> list[str]:
     return list(session.scalars(select(AuditEvent.action).distinct().order_by(AuditEvent.action)))
 
 
+def count(session: Session, action: str) -> int:
+    """Return how often an action was written down."""
+    query = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == action)
+    return session.scalar(query) or 0
+
+
 def verify(session: Session) -> Verdict:
     """Walk the whole chain."""
     return audit_log.verify(session)

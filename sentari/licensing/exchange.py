@@ -22,6 +22,7 @@ from sentari.licensing.outstanding import open_request
 from sentari.licensing.refusals import airgap, no_key, sealed
 from sentari.licensing.schedule import is_due
 from sentari.licensing.store import Role
+from sentari.licensing.tally import count_check_in
 from sentari.licensing.turn import Turn, turn
 from sentari.licensing.vault import VaultError
 
@@ -110,14 +111,17 @@ def _ask_for_any(licensing: Licensing, ours: Turn, actor: str) -> None:
 def ask(licensing: Licensing, role: Role, *, actor: str) -> None:
     """Ask the vendor for one key's license and apply it, or raise CheckInError."""
     key_hash, nonce, document = _prepare(licensing, role)
+    started = licensing.clock.monotonic()
     try:
         reply = _answered(licensing, licensing.transport.check_in(document))
         arrival = Arrival(via="online", actor=actor, nonce=nonce)
         with writing() as session:
             apply_reply(session, licensing, reply, arrival, licensing.clock.now())
+            count_check_in(session, None, licensing.clock.monotonic() - started)
     except CheckInError as error:
         with writing() as session:
             _write_down(session, licensing, error, key_hash)
+            count_check_in(session, error.cause, licensing.clock.monotonic() - started)
         raise
     finally:
         licensing.snapshot.refresh()

@@ -1,11 +1,11 @@
 """The license's tables. What the vendor signed is kept as signed; nothing derived is kept.
 
-All but the requests, the keys and the leases are single rows with id 1.
+All but the requests, the keys, the leases and the tallies are single rows with id 1.
 """
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Date, Integer, String, Text
+from sqlalchemy import BigInteger, Date, Float, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sentari.extensions import db
@@ -117,3 +117,19 @@ class Lease(db.Model):  # type: ignore[name-defined, misc]
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
     holder: Mapped[str | None] = mapped_column(String(100))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CheckInTally(db.Model):  # type: ignore[name-defined, misc]
+    """How many check-ins ended in one way within one span of time; kept when a license goes.
+
+    `cause` is `none` after a success, `bound` the span's upper end in seconds as metrics write
+    it; `seconds` is what all of them took together.
+    """
+
+    __tablename__ = "license_check_in_tally"
+
+    result: Mapped[str] = mapped_column(String(16), primary_key=True)
+    cause: Mapped[str] = mapped_column(String(32), primary_key=True)
+    bound: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float] = mapped_column(Float)

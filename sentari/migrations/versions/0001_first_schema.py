@@ -150,6 +150,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_license_check_in")),
     )
     op.create_table(
+        "license_check_in_tally",
+        sa.Column("result", sa.String(length=16), nullable=False),
+        sa.Column("cause", sa.String(length=32), nullable=False),
+        sa.Column("bound", sa.String(length=16), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "result", "cause", "bound", name=op.f("pk_license_check_in_tally")
+        ),
+    )
+    op.create_table(
         "license_instance",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("instance_id", sa.String(length=36), nullable=False),
@@ -350,6 +361,7 @@ def downgrade() -> None:
     op.drop_table("license_lease")
     op.drop_table("license_key")
     op.drop_table("license_instance")
+    op.drop_table("license_check_in_tally")
     op.drop_table("license_check_in")
     op.drop_table("inventory_totals")
     op.drop_table("installed_license")
