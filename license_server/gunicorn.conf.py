@@ -1,26 +1,21 @@
 """How gunicorn serves the license server. Command-line options and GUNICORN_CMD_ARGS win."""
 
 # ruff: noqa: N999 - gunicorn's own name for this file
-import os
-import shutil
+# ruff: noqa: E402 - the workers' counters are decided on before the metrics library is imported
 import sys
-import tempfile
 from typing import Any
 
-_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
-# The metrics library looks for this when it is imported, and adds up all workers' counters.
-_own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-if _own_metrics:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=_MEMORY)
+from serverkit import worker_files
 
-from prometheus_client import multiprocess  # noqa: E402 - after the line above
+worker_files.share_metrics()
 
-from license_server import create_app  # noqa: E402
-from license_server.config import settings_or_exit  # noqa: E402
-from license_server.startup import prepare  # noqa: E402
-from serverkit.gunicorn_logs import RootLogger  # noqa: E402
-from serverkit.logs import configure_logs  # noqa: E402
-from serverkit.schema import SchemaError  # noqa: E402
+from license_server import create_app
+from license_server.config import settings_or_exit
+from license_server.startup import prepare
+from serverkit.gunicorn_logs import RootLogger
+from serverkit.logs import configure_logs
+from serverkit.metrics import forget_worker
+from serverkit.schema import SchemaError
 
 wsgi_app = "license_server:create_app()"
 bind = "0.0.0.0:8001"
@@ -33,7 +28,7 @@ graceful_timeout = 25
 keepalive = 5
 control_socket_disable = True
 # The heartbeat file must not wait for a disk.
-worker_tmp_dir = _MEMORY
+worker_tmp_dir = worker_files.memory_directory()
 limit_request_line = 8190
 forwarded_allow_ips = ""  # forwarded headers are believed by LICENSE_SERVER_TRUSTED_PROXIES alone
 
@@ -50,11 +45,5 @@ def on_starting(_server: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Let the metrics of a worker that ended be counted as such."""
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
-def on_exit(_server: Any) -> None:
-    """Remove the counters: the next start begins with new ones."""
-    if _own_metrics:
-        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    """Keep what a worker counted that has ended."""
+    forget_worker(worker.pid)

@@ -1,18 +1,10 @@
 """Prometheus metrics: counters of this process or, under gunicorn, of all its workers."""
 
-import os
+from collections.abc import Iterator
 from datetime import datetime
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-)
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -20,16 +12,20 @@ from license_server.activations.models import ActivationFlag
 from license_server.licenses.store import count_by_status
 from license_server.outbox.models import QUEUED, OutboxMail
 from license_server.signing.models import SigningKey
+from serverkit.metrics import exposition
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-
+_counters = CollectorRegistry()
 _check_ins = Counter(
-    "license_server_check_ins", "Check-ins by their result: ok, or the refusal's code.", ["result"]
+    "license_server_check_ins",
+    "Check-ins by their result: ok, or the refusal's code.",
+    ["result"],
+    registry=_counters,
 )
 _check_in_seconds = Histogram(
     "license_server_check_in_duration_seconds",
     "How long check-ins took.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+    registry=_counters,
 )
 
 
@@ -41,38 +37,28 @@ def count_check_in(result: str, seconds: float) -> None:
 
 def render(session: Session, now: datetime) -> bytes:
     """Return all metrics; the gauges are read from the database at this moment."""
-    return generate_latest(_counters()) + generate_latest(_gauges(session, now))
+    return exposition(_counters, _gauges(session, now))
 
 
-def _counters() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return REGISTRY
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return registry
-
-
-def _gauges(session: Session, now: datetime) -> CollectorRegistry:
-    registry = CollectorRegistry()
-
-    def gauge(name: str, text: str) -> Gauge:
-        return Gauge(f"license_server_{name}", text, registry=registry)
-
+def _gauges(session: Session, now: datetime) -> Iterator[Metric]:
     last = session.scalar(select(func.max(SigningKey.expires)))
     if last is not None:
         text = "When the last signing certificate ends; rotate thirty days before."
-        gauge("signing_certificate_expiry_timestamp_seconds", text).set(last)
+        yield _gauge("signing_certificate_expiry_timestamp_seconds", text, last)
     waiting = select(func.count(OutboxMail.id)).where(OutboxMail.state == QUEUED)
-    gauge("outbox_waiting", "Mails that are not delivered yet.").set(session.scalar(waiting) or 0)
+    yield _gauge("outbox_waiting", "Mails that are not delivered yet.", session.scalar(waiting))
     overdue = waiting.where(OutboxMail.next_attempt_at <= now)
-    gauge("outbox_due", "Mails whose next attempt is due.").set(session.scalar(overdue) or 0)
+    yield _gauge("outbox_due", "Mails whose next attempt is due.", session.scalar(overdue))
     flags = select(func.count(ActivationFlag.id)).where(ActivationFlag.resolved_at.is_(None))
-    gauge("open_flags", "Findings and suspected clones for staff to look at.").set(
-        session.scalar(flags) or 0
-    )
-    licenses = Gauge(
-        "license_server_licenses", "Licenses by status.", ["status"], registry=registry
+    text = "Findings and suspected clones for staff to look at."
+    yield _gauge("open_flags", text, session.scalar(flags))
+    licenses = GaugeMetricFamily(
+        "license_server_licenses", "Licenses by status.", labels=["status"]
     )
     for status, count in count_by_status(session).items():
-        licenses.labels(status).set(count)
-    return registry
+        licenses.add_metric([status], count)
+    yield licenses
+
+
+def _gauge(name: str, text: str, value: int | None) -> Metric:
+    return GaugeMetricFamily(f"license_server_{name}", text, value=value or 0)

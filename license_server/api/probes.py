@@ -1,10 +1,7 @@
 """Probes and metrics: does the process live, can it serve, how is it doing."""
 
-import hmac
-import ipaddress
-
 from apiflask import APIBlueprint
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,6 +11,7 @@ from license_server.errors import UnavailableError
 from license_server.extensions import current, db
 from license_server.startup import schema
 from license_server.version import VERSION
+from serverkit.metrics import CONTENT_TYPE, scrape_refusal
 from serverkit.problems import Problem
 
 blueprint = APIBlueprint("probes", __name__, enable_openapi=False)
@@ -41,11 +39,11 @@ def ready() -> ResponseReturnValue:
 @access(public=True)
 def measures() -> ResponseReturnValue:
     """Return Prometheus' text: with the token if there is one, else to loopback peers only."""
-    if not _may_measure():
-        detail = "Send LICENSE_SERVER_METRICS_TOKEN as a bearer token, or ask from the machine."
-        raise Problem(403, "forbidden", "Not allowed", detail)
+    refusal = scrape_refusal(current().settings.metrics_token, "LICENSE_SERVER_METRICS_TOKEN")
+    if refusal is not None:
+        raise refusal
     text = metrics.render(db.session(), current().clock.now())
-    return Response(text, content_type=metrics.CONTENT_TYPE)
+    return Response(text, content_type=CONTENT_TYPE)
 
 
 def _fault() -> str | None:
@@ -62,14 +60,3 @@ def _fault() -> str | None:
         command = "flask --app license_server keys init, or keys rotate"
         return f"No signing certificate is valid now: {command}"
     return None
-
-
-def _may_measure() -> bool:
-    token = current().settings.metrics_token
-    if token is not None:
-        offered = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(offered.encode(), token.encode())
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
