@@ -38,6 +38,8 @@ def index() -> ResponseReturnValue:
     form, token = EnrollmentTokenForm(), None
     if form.validate_on_submit():
         token = _created(form)
+    if token:
+        form = EnrollmentTokenForm(formdata=None)
     page = render_template(
         "sentari/enrollment/index.html",
         form=form,
