@@ -18,6 +18,7 @@ from sentari.licensing.exchange import check_in
 from sentari.licensing.refusals import LicensingRefusedError
 from sentari.licensing.report import admin_report, public_report
 from sentari.web.access import access
+from sentari.web.gate import fresh_license_status
 from serverkit.problems import Problem, invalid
 
 blueprint = APIBlueprint("license_api", __name__, url_prefix="/api/v1/license", tag="License")
@@ -32,7 +33,7 @@ def show() -> ResponseReturnValue:
     current().rate_limiter.hit(STATUS_READS, "license", request.remote_addr or "")
     if current_user.is_authenticated and current_user.is_admin:
         return _report()
-    return public_report(current().licensing.snapshot.status())
+    return public_report(fresh_license_status())
 
 
 @blueprint.post("/activate")
@@ -82,7 +83,7 @@ def _tried(action: Callable[..., None], *arguments: str, **options: str) -> dict
 
 def _report() -> dict[str, Any]:
     licensing = current().licensing
-    status = licensing.snapshot.status()
+    status = fresh_license_status()
     return admin_report(status, read_details(db.session(), licensing, status))
 
 

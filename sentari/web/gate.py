@@ -48,6 +48,15 @@ def license_status() -> LicenseStatus:
     return status
 
 
+def fresh_license_status() -> LicenseStatus:
+    """Return the status of this very moment: for those who have just changed the license.
+
+    Another worker may answer than the one that installed the key a moment ago.
+    """
+    g.license_status = current().licensing.snapshot.refresh()
+    return license_status()
+
+
 def license_required(status: LicenseStatus, gate_class: str) -> Problem:
     """Return the 402 that says what is closed and what to do."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if gate_class == "ingest" else {}

@@ -19,7 +19,7 @@ from sentari.licensing.exchange import check_in
 from sentari.licensing.refusals import LicensingRefusedError
 from sentari.licensing.timeline import what_happens_next
 from sentari.web.access import access
-from sentari.web.gate import license_status
+from sentari.web.gate import fresh_license_status
 
 blueprint = Blueprint("license", __name__, url_prefix="/settings/license")
 
@@ -121,7 +121,7 @@ def _explain(error: CheckInError | LicensingRefusedError) -> None:
 
 def _page(form: LicenseForm) -> str:
     licensing = current().licensing
-    status = license_status()
+    status = fresh_license_status()
     return render_template(
         "sentari/license/show.html",
         form=form,
