@@ -87,9 +87,23 @@ def test_the_own_proxy_variables_come_before_the_standard_ones(tmp_path: Path) -
     assert found.outbound.standard_proxies.no_proxy == "a.example"
 
 
+def test_the_metrics_token_may_come_from_a_file(tmp_path: Path) -> None:
+    assert settings(tmp_path).metrics_token is None
+    assert settings(tmp_path, SENTARI_METRICS_TOKEN="scrape me").metrics_token == "scrape me"
+    (tmp_path / "token").write_text("scrape me\n")
+    path = str(tmp_path / "token")
+    assert settings(tmp_path, SENTARI_METRICS_TOKEN_FILE=path).metrics_token == "scrape me"
+
+
 def test_no_secret_is_in_the_settings_text(tmp_path: Path) -> None:
     text = repr(
-        settings(tmp_path, SENTARI_SECRET_KEY="k" * 40, SENTARI_HTTPS_PROXY="http://u:pw@p:1")
+        settings(
+            tmp_path,
+            SENTARI_SECRET_KEY="k" * 40,
+            SENTARI_HTTPS_PROXY="http://u:pw@p:1",
+            SENTARI_METRICS_TOKEN="scrape me",
+        )
     )
     assert "kkkk" not in text
     assert "pw" not in text
+    assert "scrape" not in text
