@@ -107,9 +107,13 @@ class Pair:
         return len(check_ins(self.vendor, self.license_id))
 
     def reach(self, expected: int) -> None:
-        """See the vendor get so many check-ins, and not one more."""
-        wait_until(lambda: self.count() >= expected, 40)
+        """See the vendor get so many check-ins and not one more, the last reply applied."""
+        wait_until(lambda: self.count() >= expected and self.planned(), 40)
         assert self.count() == expected
+
+    def planned(self) -> bool:
+        """Tell whether the next check-in lies ahead: so the last one is over."""
+        return bool(self.ask("SELECT next_at > now() FROM license_check_in"))
 
     def make_due(self) -> None:
         """Let the interval pass."""
