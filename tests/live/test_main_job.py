@@ -15,6 +15,13 @@ from tests.live.servers import Server, Vendor, form_token
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
+DISTINCT_PACKAGES = {
+    "server-459": 365,
+    "workstation-2266": 2109,
+    "mixed-ecosystems-42": 41,
+    "one-error": 0,
+    "empty": 0,
+}
 WORKERS_ASKED = 40  # requests enough to meet both workers
 
 
@@ -49,7 +56,7 @@ def test_a_key_opens_the_server_and_a_scan_can_be_looked_up(
     installed = server.install(vendor.issue()["license_key"])
     assert installed.status_code == 200, installed.text
     assert server.license()["state"] == "active"
-    assert time.monotonic() - began < 3
+    wait_for(server, "active", 3 - (time.monotonic() - began))
     device = server.register("web01").json()
     assert server.upload(device, scan("server-459")).status_code == 202
     page = server.browser().get(f"{server.url}/packages/pypi/pip", timeout=20)
@@ -117,22 +124,13 @@ def release(admin: requests.Session, server: Server, device_id: str) -> None:
     assert answer.status_code in (200, 204), answer.text
 
 
-@pytest.mark.parametrize(
-    ("name", "packages"),
-    [
-        ("server-459", 365),
-        ("workstation-2266", 2109),
-        ("mixed-ecosystems-42", 41),
-        ("one-error", 0),
-        ("empty", 0),
-    ],
-)
-def test_a_real_scan_is_taken_twice_and_counted_once(
-    licensed: Server, name: str, packages: int
-) -> None:
-    device: dict[str, Any] = licensed.register("web01").json()
-    for _ in range(2):
-        answer = licensed.upload(device, scan(name))
-        assert answer.status_code == 202, answer.text
-    summary = licensed.browser().get(f"{licensed.url}/api/v1/inventory/summary", timeout=20).json()
-    assert summary["total_packages"] == packages
+def test_every_real_scan_is_taken_twice_and_counted_once(licensed: Server) -> None:
+    admin, total = licensed.browser(), 0
+    for name, packages in DISTINCT_PACKAGES.items():
+        device: dict[str, Any] = licensed.register(name).json()
+        for _ in range(2):
+            answer = licensed.upload(device, scan(name))
+            assert answer.status_code == 202, answer.text
+        total += packages
+        summary = admin.get(f"{licensed.url}/api/v1/inventory/summary", timeout=20).json()
+        assert summary["total_packages"] == total, name
