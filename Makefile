@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check lock clean
+.PHONY: help run test check bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -34,6 +34,9 @@ test: $(VENV)/.dev ## Run every check and every test, PostgreSQL and browser inc
 
 check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, types, Dockerfile
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/hadolint Dockerfile
+
+bench: $(VENV)/.dev ## Measure, and print ratios against a baseline of the same run
+	@$(BIN)/python -m bench.gate
 
 lock: $(VENV)/.dev ## Lock the libraries' versions and hashes anew
 	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt; done
