@@ -4,6 +4,7 @@ import json
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from tests.sentari.fleet import make_fleet
 from tests.sentari.inventory.scans import TRACKED, package, real_scan, scan
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -55,16 +56,14 @@ def test_a_known_machine_is_answered_200_with_the_same_device(fleet):
     assert (old.status_code, old.json["code"]) == (403, "revoked")
 
 
-@pytest.mark.parametrize("token", ["", "wrong", None])
-def test_a_wrong_enrollment_token_is_403(fleet, token):
-    answer = fleet.register(enrollment_token=token)
-    assert (answer.status_code, answer.json["code"]) == (403, "token_refused")
-    assert answer.content_type == "application/problem+json"
+def test_a_wrong_enrollment_token_is_403(fleet):
+    for token in ("", "wrong", None):
+        answer = fleet.register(enrollment_token=token)
+        assert (answer.status_code, answer.json["code"]) == (403, "token_refused")
+        assert answer.content_type == "application/problem+json"
 
 
 def test_without_any_token_set_up_nothing_enrolls(make_app, sqlite_url, clock, tmp_path):
-    from tests.sentari.fleet import make_fleet
-
     fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, enrollment_token=None)
     assert fleet.register().status_code == 403
     assert fleet.register(enrollment_token="").status_code == 403
@@ -161,69 +160,63 @@ def test_the_config_is_free_when_debugging(trusting_fleet):
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_what_is_not_here_is_404_in_every_state_with_or_without_identity(fleet, state):
+    _, token = fleet.enroll()
+    put_in(fleet, state)
+    absent = (
         "license-map",
         "policy-map",
         "vuln-map",
         "release/manifest",
-        "release/binary/linux/amd64",
-        "nothing",
-    ],
-)
-def test_what_is_not_here_is_404_in_every_state_with_or_without_identity(fleet, state, path):
-    _, token = fleet.enroll()
-    put_in(fleet, state)
-    for headers in ({}, {"Authorization": f"Bearer {token}"}, {"Authorization": "Bearer x"}):
-        answer = fleet.agents.get(f"/api/v1/agent/{path}", headers=headers)
-        assert answer.status_code == 404
-        assert answer.content_type == "application/problem+json"
-        assert ("X-Sentari-Install-Gate-Disabled" in answer.headers) == (path == "policy-map")
+        "release/binary/a/b",
+        "x",
+    )
+    for path in absent:
+        for headers in ({}, {"Authorization": f"Bearer {token}"}, {"Authorization": "Bearer x"}):
+            answer = fleet.agents.get(f"/api/v1/agent/{path}", headers=headers)
+            assert answer.status_code == 404, path
+            assert answer.content_type == "application/problem+json"
+            assert ("X-Sentari-Install-Gate-Disabled" in answer.headers) == (path == "policy-map")
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/v1/agent/scan/", "//api/v1/agent/scan", "///api/v1/agent/scan//"]
-)
-def test_other_spellings_of_a_path_are_answered_without_a_redirect(fleet, path):
+def test_other_spellings_of_a_path_are_answered_without_a_redirect(fleet):
     device_id, token = fleet.enroll()
-    # The test client would read a path that begins with two slashes as a host.
-    environ = EnvironBuilder(
-        method="POST",
-        json=scan(device_id=device_id),
-        headers={"Authorization": f"Bearer {token}"},
-    ).get_environ()
-    _, status, _ = run_wsgi_app(fleet.app.wsgi_app, environ | {"PATH_INFO": path})
-    assert status == "202 ACCEPTED"
+    for path in ("/api/v1/agent/scan/", "//api/v1/agent/scan", "///api/v1/agent/scan//"):
+        # The test client would read a path that begins with two slashes as a host.
+        environ = EnvironBuilder(
+            method="POST",
+            json=scan(device_id=device_id),
+            headers={"Authorization": f"Bearer {token}"},
+        ).get_environ()
+        _, status, _ = run_wsgi_app(fleet.app.wsgi_app, environ | {"PATH_INFO": path})
+        assert status == "202 ACCEPTED"
 
 
-@pytest.mark.parametrize(
-    ("document", "pointer"),
-    [
-        ([], ""),
-        ({}, "/device_id"),
-        (scan({"name": 1, "version": "1", "env_type": "pip"}), "/packages/0/name"),
-        (scan(package(), package(version=None)), "/packages/1/version"),
-        (scan(packages={}), "/packages"),
-        (scan(scanned_at="now"), "/scanned_at"),
-    ],
-)
-def test_a_wrong_structure_is_422_with_a_pointer(trusting_fleet, document, pointer):
+WRONG = [
+    ([], ""),
+    ({}, "/device_id"),
+    (scan({"name": 1, "version": "1", "env_type": "pip"}), "/packages/0/name"),
+    (scan(package(), package(version=None)), "/packages/1/version"),
+    (scan(packages={}), "/packages"),
+    (scan(scanned_at="now"), "/scanned_at"),
+]
+
+
+def test_a_wrong_structure_is_422_with_a_pointer(trusting_fleet):
     device_id, _ = trusting_fleet.enroll()
-    if isinstance(document, dict) and document:
-        document = document | {"device_id": device_id}
-    answer = trusting_fleet.send(None, document)
-    assert answer.status_code == 422
-    assert answer.content_type == "application/problem+json"
-    assert answer.json["errors"][0]["pointer"] == pointer
+    for document, pointer in WRONG:
+        sent = document | {"device_id": device_id} if document else document
+        answer = trusting_fleet.send(None, sent)
+        assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+        assert answer.json["errors"][0]["pointer"] == pointer
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"<html>", b"\x00", b"[" * 100_000])
-def test_what_is_no_json_is_400(fleet, raw):
+def test_what_is_no_json_is_400(fleet):
     _, token = fleet.enroll()
-    answer = fleet.send(token, raw)
-    assert (answer.status_code, answer.json["code"]) == (400, "malformed")
-    assert fleet.agents.post("/api/v1/agent/register", data=raw).status_code == 400
+    for raw in (b"", b"{", b"<html>", b"\x00", b"[" * 100_000):
+        answer = fleet.send(token, raw)
+        assert (answer.status_code, answer.json["code"]) == (400, "malformed")
+        assert fleet.agents.post("/api/v1/agent/register", data=raw).status_code == 400
 
 
 def test_a_registration_of_wrong_structure_is_422(fleet):
