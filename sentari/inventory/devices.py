@@ -18,6 +18,7 @@ from sentari.paging import Page
 
 # Agents scan every hour; after a day without one something is wrong.
 SILENT_AFTER = timedelta(hours=24)
+_SHORTEST_ID = 8
 
 _COLUMNS: dict[str, Any] = {
     "hostname": func.lower(Device.hostname),
@@ -158,11 +159,19 @@ def _locked(session: Session, uid: str) -> Device | None:
 def _matching(asked: DeviceFilter, now: datetime) -> Select[Any]:
     query = select(Device)
     if asked.search:
-        texts = (Device.hostname, Device.uid, Device.os, Device.os_release, Device.agent_version)
-        query = query.where(or_(*(text.icontains(asked.search, autoescape=True) for text in texts)))
+        query = query.where(_found_by(asked.search))
     if asked.status:
         query = query.where(state_conditions(now)[asked.status])
     return query
+
+
+def _found_by(search: str) -> ColumnElement[bool]:
+    texts = (Device.hostname, Device.os, Device.os_release, Device.agent_version)
+    conditions = [text.icontains(search, autoescape=True) for text in texts]
+    if len(search) >= _SHORTEST_ID:
+        # Shorter ones would find short words in ids where nobody looks for them.
+        conditions.append(Device.uid.startswith(search.lower(), autoescape=True))
+    return or_(*conditions)
 
 
 def state_conditions(now: datetime) -> dict[str, ColumnElement[bool]]:

@@ -84,7 +84,9 @@ def test_a_search_finds_parts_verbatim(search, found):
 
 def test_a_device_is_found_by_its_id():
     uid = fleet()["kiosk"]
-    assert names(search=uid) == ["kiosk"]
+    for search in (uid, uid.upper(), uid[:8]):
+        assert names(search=search) == ["kiosk"]
+    assert names(search=uid[:7]) == names(search=uid[1:]) == []
     assert find_device(db.session(), uid).hostname == "kiosk"
     for unknown in ("", "kiosk", uid.upper() + "x", "a\0b"):
         assert find_device(db.session(), unknown) is None
