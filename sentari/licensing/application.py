@@ -66,14 +66,34 @@ def apply_reply(
     past = history.read_history(session)
     if arrival.online and past.recorded and past.recorded.jti == reply.claims.jti:
         return
-    request = _request(session, reply.claims, arrival, now)
-    expected = _expectation(session, licensing, past, reply.claims, arrival, request, now)
-    check_acceptable(reply.claims, expected)
+    request, expected = _accepted(session, licensing, past, reply.claims, arrival, now)
     action = _store(session, reply, past, request)
     failed = store.record_success(session, now, licensing.schedule)
     if failed is not None:
         history.tell(session, now, history.CHECK_IN_RECOVERED, {"cause": failed})
     _record(session, action, reply.claims, arrival, now, expected.instance_id)
+
+
+def check_reply(
+    session: Session, licensing: Licensing, reply: Reply, arrival: Arrival, now: datetime
+) -> None:
+    """Raise ReplyRefusedError unless the reply could be applied at this moment; apply nothing."""
+    past = history.read_history(session)
+    _accepted(session, licensing, past, reply.claims, arrival, now)
+
+
+def _accepted(
+    session: Session,
+    licensing: Licensing,
+    past: history.History,
+    claims: ReplyClaims,
+    arrival: Arrival,
+    now: datetime,
+) -> tuple[StoredRequest | None, Expectation]:
+    request = _request(session, claims, arrival, now)
+    expected = _expectation(session, licensing, past, claims, arrival, request, now)
+    check_acceptable(claims, expected)
+    return request, expected
 
 
 def _request(

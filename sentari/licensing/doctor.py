@@ -1,6 +1,6 @@
 """Walk the way to the vendor step by step, and say where it breaks and what to change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sentari.licensing.doctor_steps import Step, StepName, StepStatus
 from sentari.licensing.wire import Trace
 from serverkit.clock import Clock
 
-__all__ = ["Diagnosis", "Step", "StepName", "StepStatus", "diagnose"]
+__all__ = ["Diagnosis", "Step", "StepName", "StepStatus", "diagnose", "diagnose_airgap"]
 
 # What is sent when there is no request yet: the vendor refuses it as malformed, which proves
 # that the vendor is there, and changes nothing.
@@ -65,12 +65,7 @@ class Diagnosis:
 
 
 def diagnose(
-    transport: HttpTransport,
-    *,
-    airgap: bool,
-    roots: RootSet,
-    document: str | None,
-    clock: Clock,
+    transport: HttpTransport, *, roots: RootSet, document: str | None, clock: Clock
 ) -> Diagnosis:
     """Walk the way that a check-in takes, with the very code that takes it.
 
@@ -79,13 +74,22 @@ def diagnose(
     request comes again. Without one the vendor is only asked for its refusal of a probe.
     """
     started_at = clock.now()
-    walk = iter([steps.airgap()]) if airgap else _walk(transport, roots, document, clock)
-    taken = {step.name: step for step in _until_broken(walk)}
+    taken = _until_broken(_walk(transport, roots, document, clock))
+    settings = transport.settings
+    return Diagnosis(started_at, settings.version, settings.server_url, _shown(taken))
+
+
+def diagnose_airgap(*, version: str, server_url: str, started_at: datetime) -> Diagnosis:
+    """Return the walk that is not taken in airgap mode."""
+    return Diagnosis(started_at, version, server_url, _shown([steps.airgap()]))
+
+
+def _shown(walk: Iterable[Step]) -> tuple[Step, ...]:
+    """Return all steps, those that were not taken as not reached."""
+    taken = {step.name: step for step in walk}
     # A tunnel is a step only where a proxy was asked for one.
     names = [name for name in StepName if name in taken or name is not StepName.TUNNEL]
-    shown = tuple(taken.get(name) or steps.not_reached(name) for name in names)
-    settings = transport.settings
-    return Diagnosis(started_at, settings.version, settings.server_url, shown)
+    return tuple(taken.get(name) or steps.not_reached(name) for name in names)
 
 
 def _until_broken(walk: Iterator[Step]) -> Iterator[Step]:

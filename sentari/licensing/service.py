@@ -6,6 +6,8 @@ LicensingRefusedError for what cannot be done as things are. None of them change
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from license_token.armor import armor_request
 from license_token.errors import LicenseTokenError, MalformedError
@@ -13,12 +15,13 @@ from license_token.license_key import LicenseKey, looks_like_reply
 from sentari.extensions import writing
 from sentari.licensing import caps, history, store
 from sentari.licensing.acceptance import ReplyRefusedError
-from sentari.licensing.application import Arrival, apply_reply, verified
+from sentari.licensing.application import Arrival, apply_reply, check_reply, verified
 from sentari.licensing.core import Licensing
 from sentari.licensing.exchange import ask
 from sentari.licensing.identity import ensure_identity
 from sentari.licensing.models import ROW, Instance
 from sentari.licensing.outstanding import open_request
+from sentari.licensing.preview import Preview, preview
 from sentari.licensing.refusals import (
     BusyError,
     LicensingRefusedError,
@@ -76,10 +79,29 @@ def give_key(licensing: Licensing, key: LicenseKey, *, actor: str) -> None:
 
 def present_reply(licensing: Licensing, text: str, *, actor: str, via: str) -> None:
     """Apply a reply that was carried by hand; one that fails is refused and changes nothing."""
-    try:
+    with _refusals_told(licensing, actor=actor, via=via):
         reply = verified(licensing, text)
         with writing() as session:
             apply_reply(session, licensing, reply, Arrival(via, actor), licensing.clock.now())
+
+
+def preview_reply(licensing: Licensing, text: str, *, actor: str, via: str) -> Preview:
+    """Return what a reply would change; one that would be refused is refused already here.
+
+    Nothing of the preview is believed later: `present_reply` verifies the text again.
+    """
+    with _refusals_told(licensing, actor=actor, via=via):
+        reply = verified(licensing, text)
+        with writing() as session:
+            check_reply(session, licensing, reply, Arrival(via, actor), licensing.clock.now())
+    return preview(licensing.snapshot.latest(), reply)
+
+
+@contextmanager
+def _refusals_told(licensing: Licensing, *, actor: str, via: str) -> Iterator[None]:
+    """Write a refusal into the audit log and pass it on; look at the license anew at the end."""
+    try:
+        yield
     except ReplyRefusedError as error:
         detail = {"cause": error.cause.value, "detail": error.detail, "via": via}
         with writing() as session:
@@ -117,6 +139,11 @@ def discard_waiting_key(licensing: Licensing, *, actor: str) -> None:
 
 def request_file(licensing: Licensing) -> str:
     """Return the armoured request for the key that waits, else for the one in force."""
+    return armor_request(request_document(licensing))
+
+
+def request_document(licensing: Licensing) -> str:
+    """Return the same request without its armour: the very text that a check-in sends."""
     with writing() as session:
         history.lock_history(session)
         key = store.next_key(session)
@@ -126,7 +153,7 @@ def request_file(licensing: Licensing) -> str:
             request = open_request(session, licensing, key, licensing.clock.now())
         except VaultError as error:
             raise sealed(str(error)) from error
-        return armor_request(request.document)
+        return request.document
 
 
 def prepare(licensing: Licensing) -> None:

@@ -18,7 +18,6 @@ def examine(vendor: Vendor, key: LicenseKey | None) -> Diagnosis:
     clock = SystemClock()
     return diagnose(
         HttpTransport(OutboundSettings(vendor.url, "0.1.0")),
-        airgap=False,
         roots=RootSet.parse(vendor.roots.read_text()),
         document=CustomerSimulator(vendor.url, clock).request(key) if key else None,
         clock=clock,

@@ -135,9 +135,7 @@ def test_an_inspecting_squid_needs_its_ca_in_the_bundle(
         without = through(squid, server, authorities)
         with pytest.raises(CheckInError) as caught:
             without.check_in(document)
-        diagnosis = diagnose(
-            without, airgap=False, roots=simulator.roots, document=document, clock=FakeClock()
-        )
+        diagnosis = diagnose(without, roots=simulator.roots, document=document, clock=FakeClock())
         text = through(squid, server, authorities, bundle=bundle).check_in(document)
     assert caught.value.cause is Cause.TLS
     assert diagnosis.broken is not None

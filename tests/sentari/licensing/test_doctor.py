@@ -12,7 +12,14 @@ import trustme
 from license_token.keys import RootSet
 from sentari.licensing.answer import Answer
 from sentari.licensing.check_in import HttpTransport
-from sentari.licensing.doctor import Diagnosis, Step, StepName, StepStatus, diagnose
+from sentari.licensing.doctor import (
+    Diagnosis,
+    Step,
+    StepName,
+    StepStatus,
+    diagnose,
+    diagnose_airgap,
+)
 from sentari.licensing.outbound import OutboundSettings, Proxies
 from sentari.licensing.wire import Address
 from tests.clocks import NOON, FakeClock
@@ -66,13 +73,11 @@ class Patient:
         self.clock = clock
         self.authorities: Path | None = None
         self.document: str | None = None
-        self.airgap = False
 
     def examine(self, url: str, **changes: object) -> Diagnosis:
         settings = OutboundSettings(url, "0.1.0", **changes)  # type: ignore[arg-type]
         return diagnose(
             HttpTransport(settings, authorities=self.authorities),
-            airgap=self.airgap,
             roots=self.roots,
             document=self.document,
             clock=self.clock,
@@ -158,13 +163,10 @@ def test_without_a_key_the_vendors_refusal_of_a_probe_proves_the_way(
     assert simulator.licenses == []
 
 
-def test_airgap_mode_opens_no_connection_and_says_what_to_do_instead(
-    patient: Patient, simulator: LicenseServerSimulator
-) -> None:
-    patient.airgap = True
-    with Server(vendor(simulator)) as server:
-        diagnosis = patient.examine(server.url)
-        assert server.visits == []
+def test_airgap_mode_takes_no_step_and_says_what_to_do_instead() -> None:
+    diagnosis = diagnose_airgap(
+        version="0.1.0", server_url="https://license.test", started_at=FakeClock().now()
+    )
     assert diagnosis.summary == "No connection is made in airgap mode."
     assert "by hand" in (diagnosis.steps[0].advice or "")
     assert {found.status for found in diagnosis.steps[1:]} == {StepStatus.SKIPPED}
@@ -490,7 +492,6 @@ def test_a_lookup_that_hangs_does_not_hang_the_page(patient: Patient) -> None:
     settings = OutboundSettings("https://license.test", "0.1.0", connect_seconds=0.2)
     diagnosis = diagnose(
         HttpTransport(settings, resolve=hang),
-        airgap=False,
         roots=patient.roots,
         document=None,
         clock=patient.clock,
