@@ -31,6 +31,16 @@ _ENROLLMENT_TRIES = 3
 Document = TypeVar("Document")
 
 
+def _caller() -> Caller | None:
+    """Return the device that proved itself, or None where a claim alone is believed."""
+    token = identity.bearer_token(request.headers.get("Authorization", ""))
+    if token is not None:
+        return identity.caller_of_token(db.session(), token)
+    if current().settings.mtls_required:
+        raise identity.no_identity()
+    return None
+
+
 @blueprint.post("/register")
 @access(agent=True, gate="ingest")
 def register() -> ResponseReturnValue:
@@ -68,10 +78,9 @@ def scan() -> ResponseReturnValue:
 
 
 @blueprint.get("/config")
-@access(agent=True)
+@access(agent=True, identify=_caller)
 def config() -> ResponseReturnValue:
     """Tell an agent how often and where to scan."""
-    _caller()
     return {"scan_interval": 3600, "scan_root": "/", "max_depth": 12, "config_version": "1"}
 
 
@@ -97,16 +106,6 @@ _MESSAGES = {
     ingestion.SUPERSEDED: "a newer scan is stored already; this one is kept as history",
     ingestion.DUPLICATE: "this scan was stored before",
 }
-
-
-def _caller() -> Caller | None:
-    """Return the device that proved itself, or None where a claim alone is believed."""
-    token = identity.bearer_token(request.headers.get("Authorization", ""))
-    if token is not None:
-        return identity.caller_of_token(db.session(), token)
-    if current().settings.mtls_required:
-        raise identity.no_identity()
-    return None
 
 
 def _read(read: Callable[[bytes], Document], limit_bytes: int) -> Document:

@@ -34,6 +34,7 @@ class Access:
     public: bool = False
     agent: bool = False
     gate: str | None = None
+    identify: Callable[[], object] | None = None
 
     def gate_class(self, method: str) -> str:
         """Return the endpoint's one gate class for the method."""
@@ -50,16 +51,18 @@ def access(
     public: bool = False,
     agent: bool = False,
     gate: str | None = None,
+    identify: Callable[[], object] | None = None,
 ) -> Callable[[View], View]:
     """Declare who may call the view and its gate class.
 
-    `public` asks for nobody, `agent` leaves the identity to the agents' own check.
+    `public` asks for nobody, `agent` leaves the identity to the agents' own check: `identify`
+    is asked before the license; without it the view checks who speaks, after the license.
     """
     if gate is not None and gate not in GATE_CLASSES:
         raise ValueError(f"{gate} is not a gate class")
 
     def declare(view: View) -> View:
-        setattr(view, _ATTRIBUTE, Access(role, public, agent, gate))
+        setattr(view, _ATTRIBUTE, Access(role, public, agent, gate, identify))
         return view
 
     return declare
@@ -84,6 +87,8 @@ def register_access(app: Flask, enforce: Enforce) -> None:
             answer = _authenticate(asked)
             if answer is not None:
                 return answer
+        if asked.identify is not None:
+            asked.identify()
         enforce(asked.gate_class(request.method))
         if not asked.agent:
             _refuse_forged()

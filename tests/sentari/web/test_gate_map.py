@@ -32,6 +32,7 @@ OPEN = {
     "license_api.refresh",
     "license_api.request_document",
     "license_api.show",
+    "metrics.scrape",
     "openapi.spec",
     "probes.health",
     "probes.live",
