@@ -107,13 +107,20 @@ def register_problems(app: Flask, page: Page | None) -> None:
 
 def _from_http(error: HTTPException) -> Problem:
     status = error.code or 500
-    title = HTTPStatus(status).phrase
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
     headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
     code = title.lower().replace(" ", "_").replace("-", "_")
     detail = _DETAILS.get(status, error.description or title)
     return Problem(status, code, title, detail, headers=headers)
 
 
+# What programs compare must not depend on the Python underneath: 3.13 renamed these phrases.
+_TITLES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 _DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
