@@ -102,6 +102,7 @@ def read_license(session: Session, snapshot: Snapshot) -> LicenseReading:
         tally=read_tally(session),
         succeeded_at=record.succeeded_at if record else None,
         tamper_detections=audit.count(session, history.TAMPER_DETECTED),
+        clock_offsets=status.facts.clock.offsets,
     )
 
 

@@ -8,7 +8,9 @@ from flask import Flask
 
 from sentari.accounts.service import AccountError, any_user, create_first_admin
 from sentari.extensions import Sentari, current, db, writing
+from sentari.licensing.ledger import LogWatch
 from sentari.licensing.scheduler import Scheduler
+from sentari.licensing.service import keep_time
 from sentari.licensing.service import prepare as prepare_licensing
 from sentari.web.account import setup_token
 from serverkit.schema import Schema
@@ -42,7 +44,10 @@ def prepare(app: Flask) -> None:
 def create_scheduler(app: Flask) -> Scheduler:
     """Return this worker's background thread, not started yet."""
     sentari: Sentari = app.extensions["sentari"]
-    return Scheduler(sentari.licensing, app.app_context)
+    licensing = sentari.licensing
+    watch = LogWatch(licensing)
+    jobs = (lambda: keep_time(licensing), watch.walk_if_due)
+    return Scheduler(licensing, app.app_context, minute_jobs=jobs)
 
 
 def _bootstrap_admin() -> None:

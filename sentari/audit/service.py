@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sentari.audit.models import AuditEvent
 from sentari.audit.store import audit_log
 from sentari.paging import Page
-from serverkit.audit.chain import Verdict, format_time
+from serverkit.audit.chain import format_time
 
 
 def search(
@@ -56,11 +56,6 @@ def count(session: Session, action: str) -> int:
     """Return how often an action was written down."""
     query = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == action)
     return session.scalar(query) or 0
-
-
-def verify(session: Session) -> Verdict:
-    """Walk the whole chain."""
-    return audit_log.verify(session)
 
 
 def export_lines(session: Session) -> Iterator[str]:

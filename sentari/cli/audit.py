@@ -5,7 +5,9 @@ from flask.cli import AppGroup
 
 from sentari.audit import service
 from sentari.cli.output import CommandError, print_json, reports
-from sentari.extensions import db
+from sentari.extensions import current, db
+from sentari.licensing.ledger import verify_log
+from sentari.licensing.report import log_report
 
 group = AppGroup("audit", help="The audit log.")
 
@@ -15,13 +17,16 @@ group = AppGroup("audit", help="The audit log.")
 @reports()
 def verify(as_json: bool) -> None:
     """Walk the whole chain; status 1 when it does not hold."""
-    verdict = service.verify(db.session())
+    verdict = verify_log(db.session(), current().licensing.trust.roots)
     if as_json:
-        print_json({"intact": verdict.intact, **vars(verdict)})
+        print_json(log_report(verdict))
     if not verdict.intact:
         raise CommandError(f"the audit log is broken: {verdict.problem}")
     if not as_json:
-        click.echo(f"The audit log is intact: {verdict.checked} entries, head {verdict.head}.")
+        chain, anchor = verdict.chain, verdict.anchor
+        click.echo(f"The audit log is intact: {chain.checked} entries, head {chain.head}.")
+        if anchor is not None:
+            click.echo(f"The license server has confirmed it up to entry {anchor.seq}.")
 
 
 @group.command("export")

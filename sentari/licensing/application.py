@@ -67,6 +67,7 @@ def apply_reply(
     if arrival.online and past.recorded and past.recorded.jti == reply.claims.jti:
         return
     request, expected = _accepted(session, licensing, past, reply.claims, arrival, now)
+    licensing.time.hear(session, past, reply.claims, request.created_at if request else None)
     action = _store(session, reply, past, request)
     failed = store.record_success(session, now, licensing.schedule)
     if failed is not None:
@@ -90,7 +91,7 @@ def _accepted(
     arrival: Arrival,
     now: datetime,
 ) -> tuple[StoredRequest | None, Expectation]:
-    request = _request(session, claims, arrival, now)
+    request = _request(session, claims, arrival, licensing.time.now())
     expected = _expectation(session, licensing, past, claims, arrival, request, now)
     check_acceptable(claims, expected)
     return request, expected

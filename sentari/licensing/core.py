@@ -1,10 +1,10 @@
 """All that licensing works with in one app: its settings, the vendor, the vault, the verdict."""
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import sleep
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from sentari.licensing.observation import Observer
 from sentari.licensing.roots import Trust, load_trust
 from sentari.licensing.schedule import Schedule
 from sentari.licensing.snapshot import Snapshot
+from sentari.licensing.timekeeper import Timekeeper
 from sentari.licensing.vault import Vault
 from serverkit.clock import Clock
 
@@ -28,10 +29,12 @@ from serverkit.clock import Clock
 class Licensing:
     """One app's licensing; `environment_value` is what SENTARI_LICENSE_KEY says.
 
-    `pause` waits so many seconds for another process.
+    `clock` tells the wall clock's time, `time` the one that the license goes by. `pause` waits
+    so many seconds for another process.
     """
 
     clock: Clock
+    time: Timekeeper
     transport: Transport
     trust: Trust
     vault: Vault
@@ -41,7 +44,7 @@ class Licensing:
     airgap: bool
     server_version: str
     environment_value: str | None = field(default=None, repr=False)
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] = sleep
 
 
 def create_licensing(
@@ -49,12 +52,16 @@ def create_licensing(
 ) -> Licensing:
     """Put licensing together; nothing is read or sent yet, except the file with the roots."""
     trust = load_trust(settings.license_public_key_path)
+    vault = Vault(settings.secret_key)
+    timekeeper = Timekeeper(clock, vault)
+    observer = Observer(trust.roots, timekeeper)
     return Licensing(
         clock=clock,
+        time=timekeeper,
         transport=transport or create_transport(settings, server_version),
         trust=trust,
-        vault=Vault(settings.secret_key),
-        snapshot=Snapshot(Observer(trust.roots), clock, reading=reading, writing=writing),
+        vault=vault,
+        snapshot=Snapshot(observer, clock, timekeeper, reading=reading, writing=writing),
         schedule=Schedule(settings.license_check_interval_seconds, random.SystemRandom().random),
         issuer=settings.license_issuer,
         airgap=settings.license_mode == "airgap",

@@ -45,6 +45,15 @@ def spoken_moment(when: datetime) -> str:
     return f"{spoken_date(utc)}, {utc:%H:%M} UTC"
 
 
+def spoken_span(span: timedelta) -> str:
+    """Return how long something is, in the largest unit of which there are two: `3 hours`."""
+    seconds = int(span.total_seconds())
+    for noun, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * size:
+            return counted(seconds // size, noun)
+    return counted(seconds, "second")
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it belongs: `1 day`, `14 days`."""
     return f"{number} {noun}" if abs(number) == 1 else f"{number} {noun}s"

@@ -28,6 +28,10 @@ REPLY_REFUSED = "LICENSE_REPLY_REFUSED"
 TOTALS_CORRECTED = "USAGE_TOTALS_CORRECTED"
 CLOCK_ROLLBACK = "CLOCK_ROLLBACK_DETECTED"
 CLOCK_SKEW = "CLOCK_SKEW_DETECTED"
+CLOCK_FLOOR = "CLOCK_FLOOR_RECORDED"
+CLOCK_REBUILT = "CLOCK_FLOOR_REBUILT"
+CHAIN_BROKEN = "AUDIT_CHAIN_BROKEN"
+CHAIN_HOLDS = "AUDIT_CHAIN_RESTORED"
 
 _APPLIED = (INSTALLED, REPLY_APPLIED)
 
@@ -50,6 +54,7 @@ class History:
     license: Event | None = None
     state: Event | None = None
     tampering: Event | None = None
+    walk: Event | None = None
 
     @property
     def recorded(self) -> Recorded | None:
@@ -95,6 +100,14 @@ class History:
         event = self.tampering
         return event if event is not None and event.action == TAMPER_DETECTED else None
 
+    @property
+    def log_problem(self) -> str | None:
+        """Return what the last walk over the log found broken, if no reply was applied since."""
+        walk, license_seq = self.walk, self.license.seq if self.license else 0
+        if walk is None or walk.action != CHAIN_BROKEN or walk.seq < license_seq:
+            return None
+        return str(walk.detail.get("problem"))
+
 
 def read_history(session: Session, before: History | None = None) -> History:
     """Return what the log remembers; `before` saves reading again what was read already."""
@@ -105,13 +118,14 @@ def read_history(session: Session, before: History | None = None) -> History:
         return before
 
     def newest(actions: Iterable[str], known: Event | None) -> Event | None:
-        return _newest(session, actions, before.head_seq) or known
+        return newest_after(session, actions, before.head_seq) or known
 
     return History(
         head_seq,
         newest((*_APPLIED, REMOVED), before.license),
         newest((STATE_CHANGED,), before.state),
         newest((TAMPER_DETECTED, TAMPER_CLEARED), before.tampering),
+        newest((CHAIN_BROKEN, CHAIN_HOLDS), before.walk),
     )
 
 
@@ -144,6 +158,14 @@ def bound_before(session: Session, license_id: str) -> bool:
     return _any_applied(session, AuditEvent.target == license_id, bound)
 
 
+def fresh_seq(session: Session) -> int:
+    """Return the entry of the newest reply that answered a request of this server, else 0."""
+    query = select(AuditEvent.seq).where(
+        AuditEvent.action.in_(list(_APPLIED)), AuditEvent.detail.contains('"presigned":false')
+    )
+    return session.scalar(query.order_by(AuditEvent.seq.desc()).limit(1)) or 0
+
+
 def actions_since(session: Session, seq: int, actions: Iterable[str]) -> set[str]:
     """Return which of the actions happened after entry `seq`."""
     query = select(AuditEvent.action).where(
@@ -152,7 +174,8 @@ def actions_since(session: Session, seq: int, actions: Iterable[str]) -> set[str
     return set(session.scalars(query.distinct()))
 
 
-def _newest(session: Session, actions: Iterable[str], after: int) -> Event | None:
+def newest_after(session: Session, actions: Iterable[str], after: int) -> Event | None:
+    """Return the newest event with one of the actions behind entry `after`."""
     query = (
         select(AuditEvent)
         .where(AuditEvent.action.in_(list(actions)), AuditEvent.seq > after)

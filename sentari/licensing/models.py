@@ -109,6 +109,19 @@ class CheckInRecord(db.Model):  # type: ignore[name-defined, misc]
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class ClockRow(db.Model):  # type: ignore[name-defined, misc]
+    """The latest time that is known to have come, and what was noticed of the clock.
+
+    `state` is JSON; `mac` is over its text, under a key that the database does not hold.
+    """
+
+    __tablename__ = "license_clock"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    state: Mapped[str] = mapped_column(Text)
+    mac: Mapped[str] = mapped_column(String(64))
+
+
 class Lease(db.Model):  # type: ignore[name-defined, misc]
     """Who may do what only one process may do at a time, and until when."""
 

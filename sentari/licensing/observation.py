@@ -10,10 +10,12 @@ from license_token.keys import RootSet
 from license_token.reply import Reply, ReplyClaims, read_reply
 from sentari.audit.store import audit_log
 from sentari.licensing import caps, store
+from sentari.licensing.clock import ClockReading
 from sentari.licensing.history import History, read_history
 from sentari.licensing.identity import IdentityError, find_identity
 from sentari.licensing.state import Facts
 from sentari.licensing.tamper import Identity, Stored, Tampering, examine
+from sentari.licensing.timekeeper import Timekeeper
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class _Verified:
 class Observer:
     """Observe again and again; a signature is verified again only when the row's text changed."""
 
-    def __init__(self, roots: RootSet) -> None:
-        """Trust these roots."""
-        self._roots = roots
+    def __init__(self, roots: RootSet, time: Timekeeper) -> None:
+        """Trust these roots, and have the timekeeper learn what is stored of the time."""
+        self._roots, self._time = roots, time
         self._verified: _Verified | None = None
         self._history: History | None = None
 
@@ -55,17 +57,20 @@ class Observer:
         """Return what is there. Not for several threads at once."""
         history = self._history = read_history(session, self._history)
         stored, verified = self._read(session)
+        reply = verified.reply if verified and isinstance(verified.reply, Reply) else None
+        clock = self._time.look(session, history, reply.claims if reply else None)
         tampering = examine(
             stored,
             history.recorded,
             _identity(session),
             verified.anchored_hash if verified else None,
+            log_problem=history.log_problem,
+            clock_edited=not clock.intact,
         )
-        reply = verified.reply if verified and isinstance(verified.reply, Reply) else None
         return Observation(
             claims=reply.claims if reply else None,
             kid=reply.kid if reply else None,
-            facts=_facts(session, history, tampering, now),
+            facts=_facts(session, history, tampering, clock, now),
             tampering=tampering,
             history=history,
         )
@@ -95,7 +100,13 @@ def _identity(session: Session) -> Identity | None:
     return found.identity if found else None
 
 
-def _facts(session: Session, history: History, tampering: Tampering | None, now: datetime) -> Facts:
+def _facts(
+    session: Session,
+    history: History,
+    tampering: Tampering | None,
+    clock: ClockReading,
+    now: datetime,
+) -> Facts:
     record = store.check_in_record(session)
     reported = history.tampering_reported
     return Facts(
@@ -107,4 +118,5 @@ def _facts(session: Session, history: History, tampering: Tampering | None, now:
         activation_pending=store.find_key(session, store.Role.PENDING) is not None,
         last_check_in_at=record.attempted_at if record else None,
         last_check_in_error=record.cause if record else None,
+        clock=clock,
     )

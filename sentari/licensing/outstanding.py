@@ -12,6 +12,7 @@ from license_token.request import NONCE_BYTES, RequestClaims, read_request, sign
 from sentari.audit.store import audit_log
 from sentari.licensing import caps, history, store
 from sentari.licensing.acceptance import NONCE_LIFETIME_DAYS
+from sentari.licensing.clock import ClockReading
 from sentari.licensing.core import Licensing
 from sentari.licensing.identity import InstanceIdentity, ensure_identity
 from sentari.licensing.models import StoredKey, StoredRequest
@@ -21,6 +22,8 @@ NONCE_LIFETIME = timedelta(days=NONCE_LIFETIME_DAYS)
 _FINDINGS = {
     history.TAMPER_DETECTED: "tampered",
     history.CLOCK_ROLLBACK: "clock_rollback",
+    history.CLOCK_REBUILT: "clock_rollback",
+    history.CHAIN_BROKEN: "audit_broken",
     history.CLOCK_SKEW: "clock_skew",
 }
 
@@ -34,13 +37,14 @@ def open_request(
     long as it can be answered. Raise VaultError when the instance key does not open.
     """
     identity = ensure_identity(session, licensing.vault, now)
+    made_at = licensing.time.now()
     waiting = store.find_request(session, key.key_hash)
-    if waiting is not None and _repeatable(waiting, licensing, identity, now):
+    if waiting is not None and _repeatable(waiting, licensing, identity, made_at):
         return waiting
     claims = _claims(session, licensing, identity, key.key_hash, now)
     document = sign_request(claims, instance_key=identity.signing_key(licensing.vault))
     return store.put_request(
-        session, key_hash=key.key_hash, nonce=claims.jti, document=document, now=now
+        session, key_hash=key.key_hash, nonce=claims.jti, document=document, now=made_at
     )
 
 
@@ -81,20 +85,25 @@ def _claims(
         devices=used.devices,
         packages=used.packages,
         audit=AuditAnchor(seq, head),
-        findings=_findings(session, past),
+        findings=_findings(session, past, licensing.time.reading()),
     )
 
 
-def _findings(session: Session, past: history.History) -> tuple[str, ...]:
+def _findings(session: Session, past: history.History, clock: ClockReading) -> tuple[str, ...]:
     """Return what was found since the last request that was answered, healed or not."""
     found = history.actions_since(session, past.anchored_seq, _FINDINGS)
     findings = {_FINDINGS[action] for action in found}
     reported = past.tampering_reported
     if reported is not None:
         findings.add("tampered")
-        if reported.detail.get("kind") == "anchor":
+        if reported.detail.get("kind") in ("anchor", "chain"):
             findings.add("audit_broken")
+    findings |= {name for name, found in _of_the_clock(clock).items() if found}
     return tuple(sorted(findings))
+
+
+def _of_the_clock(clock: ClockReading) -> dict[str, bool]:
+    return {"clock_rollback": clock.rolled_back, "clock_skew": clock.skewed}
 
 
 def _nonce() -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from license_token.reply import Reply
 from sentari.licensing.dates import moment
 from sentari.licensing.details import Failure, LicenseDetails
+from sentari.licensing.ledger import LogVerdict
 from sentari.licensing.state import Change, LicenseStatus
 from sentari.licensing.warnings import LicenseWarning, visible_to, warnings
 
@@ -53,6 +54,21 @@ def admin_report(status: LicenseStatus, details: LicenseDetails) -> dict[str, An
         "development_trust_root": details.development_trust,
         "airgap": details.airgap,
         "warnings": [_warning(found) for found in visible_to(warnings(status), admin=True)],
+    }
+
+
+def log_report(verdict: LogVerdict) -> dict[str, Any]:
+    """Return what a walk over the audit log found, and what the vendor has confirmed of it."""
+    chain, anchor = verdict.chain, verdict.anchor
+    return {
+        "intact": verdict.intact,
+        "checked": chain.checked,
+        "seq": chain.seq,
+        "head": chain.head,
+        "broken_seq": verdict.broken_seq,
+        "problem": verdict.problem,
+        "anchor_seq": anchor.seq if anchor else None,
+        "anchor_intact": verdict.anchor_holds if anchor else None,
     }
 
 

@@ -161,7 +161,7 @@ def prepare(licensing: Licensing) -> None:
 
     The first check-in follows the start, unless another server just made one.
     """
-    now = licensing.clock.now()
+    now, claims = licensing.clock.now(), licensing.snapshot.refresh().claims
     with writing() as session:
         ensure_identity(session, licensing.vault, now)
         record = store.check_in_record(session)
@@ -171,10 +171,19 @@ def prepare(licensing: Licensing) -> None:
         if before != counted:
             detail = {"stored": vars(before), "counted": vars(counted)}
             history.tell(session, now, history.TOTALS_CORRECTED, detail)
+    with writing() as session:
+        licensing.time.begin(session, claims)
     try:
         apply_environment(licensing)
     except (LicenseTokenError, ReplyRefusedError, LicensingRefusedError) as error:
         log.error("SENTARI_LICENSE_KEY was not applied: %s", error)
+
+
+def keep_time(licensing: Licensing) -> None:
+    """Store how far the time has come, each minute and for all workers."""
+    claims = licensing.snapshot.refresh().claims
+    with writing() as session:
+        licensing.time.keep(session, claims)
 
 
 def apply_environment(licensing: Licensing) -> None:

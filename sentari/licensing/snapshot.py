@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sentari.licensing import history
 from sentari.licensing.observation import Observation, Observer
 from sentari.licensing.state import Facts, LicenseStatus, State, evaluate
+from sentari.licensing.timekeeper import Timekeeper
 from serverkit.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -30,10 +31,16 @@ class Snapshot:
     """Keep one status per process, and tell the audit log what changed."""
 
     def __init__(
-        self, observer: Observer, clock: Clock, *, reading: OpenSession, writing: OpenSession
+        self,
+        observer: Observer,
+        clock: Clock,
+        time: Timekeeper,
+        *,
+        reading: OpenSession,
+        writing: OpenSession,
     ) -> None:
         """`reading` opens a transaction that sees one moment of the database."""
-        self._observer, self._clock = observer, clock
+        self._observer, self._clock, self._time = observer, clock, time
         self._reading, self._writing = reading, writing
         self._looking, self._reporting = threading.Lock(), threading.Lock()
         self._found: Observation | None = None
@@ -58,7 +65,7 @@ class Snapshot:
 
     def latest(self) -> LicenseStatus:
         """Return what was found last, without looking: for places that must touch nothing."""
-        return self._status or evaluate(None, Facts(), self._clock.now())
+        return self._status or evaluate(None, Facts(), self._time.now())
 
     @property
     def kid(self) -> str | None:
@@ -76,9 +83,11 @@ class Snapshot:
         except Exception:
             log.exception("the license could not be looked up; the last verdict stays in force")
         self._looked_at = self._clock.monotonic()
-        self._status = self._evaluate(self._found, now)
+        self._status = self._evaluate(self._found)
 
-    def _evaluate(self, found: Observation | None, now: datetime) -> LicenseStatus:
+    def _evaluate(self, found: Observation | None) -> LicenseStatus:
+        # Asked after the look, which may have learnt that it is later than the wall clock says.
+        now = self._time.now()
         if found is None:
             return evaluate(None, Facts(), now)
         return evaluate(found.claims, found.facts, now)
@@ -111,7 +120,7 @@ class Snapshot:
         now = self._clock.now()
         with self._looking:
             found = self._observer.observe(session, now)
-        status = self._evaluate(found, now)
+        status = self._evaluate(found)
         if found.unreported:
             _report_tampering(session, found, now)
         entered = found.history.entered

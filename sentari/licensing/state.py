@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from license_token.reply import LicenseTerms, ReplyClaims
+from sentari.licensing.clock import ClockReading
 from sentari.licensing.dates import (
     DAY,
     begun_days,
@@ -85,6 +86,7 @@ class Facts:
     activation_pending: bool = False
     last_check_in_at: datetime | None = None
     last_check_in_error: str | None = None
+    clock: ClockReading = field(default_factory=ClockReading)
 
 
 @dataclass(frozen=True)

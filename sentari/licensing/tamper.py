@@ -26,6 +26,8 @@ class Kind(StrEnum):
     UNRECORDED = "unrecorded"
     OLDER = "older"
     ANCHOR = "anchor"
+    CHAIN = "chain"
+    CLOCK = "clock"
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,16 @@ def examine(
     recorded: Recorded | None,
     identity: Identity | None,
     anchored_hash: str | None,
+    *,
+    log_problem: str | None = None,
+    clock_edited: bool = False,
 ) -> Tampering | None:
     """Return the gravest contradiction between row, signature and audit log, or None.
 
     `recorded` is None when the log knows of no installation that was not removed again;
     `anchored_hash` is the hash of the audit event that the reply's anchor names, or None when
-    there is no such event.
+    there is no such event. `log_problem` is what a walk over the log found broken since that
+    reply, `clock_edited` tells that the floor of time was; neither matters without a license.
     """
     if stored is None:
         if recorded is None:
@@ -133,6 +139,8 @@ def examine(
         or _wrong_time(claims, recorded)
         or _wrong_anchor(claims, anchored_hash)
         or _wrong_columns(stored.columns, claims)
+        or _wrong_log(log_problem)
+        or _wrong_clock(clock_edited)
     )
 
 
@@ -171,6 +179,20 @@ def _wrong_columns(columns: Mapping[str, object], claims: ReplyClaims) -> Tamper
     names = ", ".join(difference.column for difference in found)
     return Tampering(
         Kind.COLUMNS, f"The license was edited in the database, not as signed: {names}.", found
+    )
+
+
+def _wrong_log(problem: str | None) -> Tampering | None:
+    if problem is None:
+        return None
+    return Tampering(Kind.CHAIN, f"The audit log was changed after it was written: {problem}.")
+
+
+def _wrong_clock(edited: bool) -> Tampering | None:
+    if not edited:
+        return None
+    return Tampering(
+        Kind.CLOCK, "The server's record of the time was edited in the database, not as saved."
     )
 
 

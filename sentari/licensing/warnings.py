@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from sentari.licensing.dates import counted, spoken_date, spoken_moment
+from sentari.licensing.clock import ClockReading
+from sentari.licensing.dates import counted, spoken_date, spoken_moment, spoken_span
 from sentari.licensing.state import Gate, LicenseStatus, State
 
 EXPIRY_DAYS = (60, 30, 14, 7, 1)
@@ -33,7 +35,7 @@ class LicenseWarning:
 
 def warnings(status: LicenseStatus) -> list[LicenseWarning]:
     """Return all warnings of this moment, the state's own first."""
-    found = [*_of_state(status)]
+    found = [*_of_state(status), *_of_clock(status.facts.clock)]
     if status.gate is not Gate.LOCKED:
         found += [*_of_expiry(status), *_of_offline(status), *_of_usage(status)]
     return found
@@ -60,6 +62,22 @@ def _of_state(status: LicenseStatus) -> Iterator[LicenseWarning]:
     severity = _STATE_SEVERITY.get(status.state)
     if severity is not None:
         yield LicenseWarning(status.state.value, severity, status.reason, everyone=True)
+
+
+def _of_clock(clock: ClockReading) -> Iterator[LicenseWarning]:
+    if clock.rolled_back:
+        text = (
+            f"The server's clock was turned back: it is {spoken_span(-clock.offset)} behind the "
+            "latest time that it has seen. The license goes by that time; set the clock right."
+        )
+        yield LicenseWarning("clock_rollback", Severity.WARNING, text)
+    if clock.skewed and clock.skew is not None:
+        way = "ahead of" if clock.skew > timedelta() else "behind"
+        text = (
+            f"The server's clock was {spoken_span(abs(clock.skew))} {way} the license server's "
+            "when that last answered. Set the clock right, or let a time server set it."
+        )
+        yield LicenseWarning("clock_skew", Severity.WARNING, text)
 
 
 def _of_expiry(status: LicenseStatus) -> Iterator[LicenseWarning]:

@@ -4,7 +4,8 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from sentari.audit import service
-from sentari.extensions import db
+from sentari.extensions import current, db
+from sentari.licensing.ledger import verify_log
 from sentari.paging import page_arguments
 from sentari.web.access import access
 
@@ -31,5 +32,5 @@ def index() -> ResponseReturnValue:
 @access(role="admin")
 def verify() -> ResponseReturnValue:
     """Walk the whole chain and say whether it holds."""
-    verdict = service.verify(db.session())
+    verdict = verify_log(db.session(), current().licensing.trust.roots)
     return render_template("sentari/audit/verify.html", verdict=verdict)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +43,15 @@ class Verdict:
     def intact(self) -> bool:
         """Tell whether no link is broken."""
         return self.problem is None
+
+
+@dataclass(frozen=True)
+class Break:
+    """A link that does not hold; `hash` is what it should have, if it can be hashed at all."""
+
+    seq: int
+    problem: str
+    hash: str | None = None
 
 
 def canonical(value: object) -> str:
@@ -115,6 +124,23 @@ def verify(entries: Iterable[AuditEntry], *, seq: int = 0, head: str = GENESIS) 
             return Verdict(checked, seq, head, entry.seq, problem)
         seq, head, checked = entry.seq, entry.hash, checked + 1
     return Verdict(checked, seq, head)
+
+
+def breaks(entries: Iterable[AuditEntry]) -> Iterator[Break]:
+    """Walk all the links and yield each that does not hold, taken as it is for the next one."""
+    seq, head = 0, GENESIS
+    for entry in entries:
+        problem = _problem(entry, seq, head)
+        if problem:
+            yield Break(entry.seq, problem, _hash_or_none(entry))
+        seq, head = entry.seq, entry.hash
+
+
+def _hash_or_none(entry: AuditEntry) -> str | None:
+    try:
+        return entry_hash(entry)
+    except ChainError:
+        return None
 
 
 def _problem(entry: AuditEntry, seq: int, head: str) -> str | None:

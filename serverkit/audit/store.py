@@ -1,7 +1,7 @@
 """The audit log's tables, its triggers, and the one way to append to it."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,16 @@ from sqlalchemy import DDL, Integer, String, Table, Text, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from serverkit.audit.chain import GENESIS, AuditEntry, Verdict, canonical, next_entry, verify
+from serverkit.audit.chain import (
+    GENESIS,
+    AuditEntry,
+    Break,
+    Verdict,
+    breaks,
+    canonical,
+    next_entry,
+    verify,
+)
 from serverkit.database import UtcDateTime
 
 TABLE = "audit_event"
@@ -143,11 +152,32 @@ class AuditStore:
     def verify(self, session: Session) -> Verdict:
         """Walk the whole chain and compare its end with the head row."""
         verdict = verify(self.entries(session))
-        seq, head = self.head(session)
-        if verdict.intact and (verdict.seq, verdict.head) != (seq, head):
-            problem = f"the log ends at entry {verdict.seq}, but entry {seq} was written"
+        problem = self._cut(session, verdict.seq, verdict.head) if verdict.intact else None
+        if problem:
             return Verdict(verdict.checked, verdict.seq, verdict.head, verdict.seq + 1, problem)
         return verdict
+
+    def breaks(self, session: Session, walked: Callable[[int], None]) -> Iterator[Break]:
+        """Walk the whole chain past every broken link; `walked` is told the entries so far."""
+        last = (0, GENESIS)
+
+        def links() -> Iterator[AuditEntry]:
+            nonlocal last
+            for number, entry in enumerate(self.entries(session), 1):
+                walked(number)
+                yield entry
+                last = (entry.seq, entry.hash)
+
+        yield from breaks(links())
+        problem = self._cut(session, *last)
+        if problem:
+            yield Break(last[0] + 1, problem)
+
+    def _cut(self, session: Session, last_seq: int, last_hash: str) -> str | None:
+        seq, head = self.head(session)
+        if (last_seq, last_hash) == (seq, head):
+            return None
+        return f"the log ends at entry {last_seq}, but entry {seq} was written"
 
 
 def trigger_statements(dialect: str, table: str = TABLE) -> list[str]:

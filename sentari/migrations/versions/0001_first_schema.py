@@ -156,9 +156,14 @@ def upgrade() -> None:
         sa.Column("bound", sa.String(length=16), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "result", "cause", "bound", name=op.f("pk_license_check_in_tally")
-        ),
+        sa.PrimaryKeyConstraint("result", "cause", "bound", name=op.f("pk_license_check_in_tally")),
+    )
+    op.create_table(
+        "license_clock",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("mac", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_license_clock")),
     )
     op.create_table(
         "license_instance",
@@ -361,6 +366,7 @@ def downgrade() -> None:
     op.drop_table("license_lease")
     op.drop_table("license_key")
     op.drop_table("license_instance")
+    op.drop_table("license_clock")
     op.drop_table("license_check_in_tally")
     op.drop_table("license_check_in")
     op.drop_table("inventory_totals")

@@ -1,0 +1,148 @@
+"""The audit log against what the vendor has confirmed of it: the whole walk, and its report."""
+
+import hashlib
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from license_token.errors import LicenseTokenError
+from license_token.keys import RootSet
+from license_token.reply import AuditAnchor, ReplyClaims, read_reply
+from sentari.audit.store import audit_log
+from sentari.extensions import writing
+from sentari.licensing import history, store
+from sentari.licensing.core import Licensing, reading
+from sentari.licensing.history import History
+from serverkit.audit.chain import Break, Verdict
+
+log = logging.getLogger(__name__)
+
+# The walk leaves the processor to requests after so many entries.
+BATCH = 200
+PAUSE_SECONDS = 0.005
+_TOLD = 20
+
+
+@dataclass(frozen=True)
+class LogVerdict:
+    """What a walk found, and whether the log still has what the vendor confirmed last.
+
+    `anchor` is None when the vendor has confirmed nothing, or nothing that can be read.
+    """
+
+    chain: Verdict
+    anchor: AuditAnchor | None
+    anchor_holds: bool
+
+    @property
+    def intact(self) -> bool:
+        """Tell whether every link and the anchor hold."""
+        return self.chain.intact and self.anchor_holds
+
+    @property
+    def problem(self) -> str | None:
+        """Return what is wrong, as a part of a sentence."""
+        if self.chain.problem or self.anchor is None or self.anchor_holds:
+            return self.chain.problem
+        return f"entry {self.anchor.seq} is not the one that the license server has confirmed"
+
+    @property
+    def broken_seq(self) -> int | None:
+        """Return the entry that does not fit."""
+        if self.chain.problem or self.anchor is None or self.anchor_holds:
+            return self.chain.broken_seq
+        return self.anchor.seq
+
+
+def verify_log(session: Session, roots: RootSet) -> LogVerdict:
+    """Walk the whole log, and compare it with the anchor in the stored reply."""
+    anchor = _anchor(session, roots)
+    holds = anchor is None or audit_log.hash_at(session, anchor.seq) == anchor.head
+    return LogVerdict(audit_log.verify(session), anchor, holds)
+
+
+def _anchor(session: Session, roots: RootSet) -> AuditAnchor | None:
+    stored = store.read_license(session)
+    if stored is None:
+        return None
+    try:
+        return read_reply(stored.reply, roots).claims.audit
+    except LicenseTokenError:
+        return None
+
+
+@dataclass
+class LogWatch:
+    """Walk the log once for each stored reply; `walked` is the reply's id of the last walk."""
+
+    licensing: Licensing
+    walked: str | None = field(default=None, init=False)
+
+    def walk_if_due(self) -> None:
+        """Walk the log if the stored reply is another one than at the last walk of this process.
+
+        What is found goes into the log itself, so that every worker knows it within a second.
+        """
+        claims = self.licensing.snapshot.status().claims
+        if claims is None or claims.audit is None or claims.jti == self.walked:
+            return
+        found = self._breaks()
+        with writing() as session:
+            history.lock_history(session)
+            past = history.read_history(session)
+            if past.recorded is None or past.recorded.jti != claims.jti:
+                return  # Replaced meanwhile: the walk is made anew for that reply.
+            self._tell(session, past, claims, found)
+        self.walked = claims.jti
+        self.licensing.snapshot.refresh()
+
+    def _breaks(self) -> list[Break]:
+        with reading() as session:
+            return list(audit_log.breaks(session, self._breathe))
+
+    def _breathe(self, entries: int) -> None:
+        if entries % BATCH == 0:
+            self.licensing.pause(PAUSE_SECONDS)
+
+    def _tell(
+        self, session: Session, past: History, claims: ReplyClaims, found: list[Break]
+    ) -> None:
+        now, broken = self.licensing.clock.now(), _standing(past)
+        if not found:
+            if broken is not None:
+                history.tell(session, now, history.CHAIN_HOLDS, {})
+            return
+        detail = _detail(found)
+        if broken is None or not _is_known(past, claims, str(detail["fingerprint"])):
+            log.error("the audit log was changed: %s", detail["problem"])
+            history.tell(session, now, history.CHAIN_BROKEN, detail)
+
+
+def _standing(past: History) -> history.Event | None:
+    walk = past.walk
+    return walk if walk is not None and walk.action == history.CHAIN_BROKEN else None
+
+
+def _is_known(past: History, claims: ReplyClaims, fingerprint: str) -> bool:
+    """Tell whether this very damage stands in the log already, or the vendor answered to it.
+
+    What was written cannot be written again, so damage that the vendor was told of, and signed
+    a reply after, stays in the log for everyone to see and is tampering no more.
+    """
+    walk = past.walk
+    if walk is None or walk.detail.get("fingerprint") != fingerprint:
+        return False
+    answered = claims.audit is not None and walk.seq <= claims.audit.seq
+    return answered or past.log_problem is not None
+
+
+def _detail(found: list[Break]) -> dict[str, Any]:
+    lines = "\n".join(f"{each.seq} {each.problem} {each.hash}" for each in found)
+    return {
+        "problem": found[0].problem,
+        "count": len(found),
+        "entries": [each.seq for each in found[:_TOLD]],
+        "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
+    }
