@@ -1,4 +1,4 @@
-"""flask license status|install|check-in|request|remove|inspect."""
+"""flask license status|install|check-in|request|remove|inspect|doctor."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +15,7 @@ from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import explain
 from sentari.licensing.details import read_details
+from sentari.licensing.examination import examine
 from sentari.licensing.exchange import check_in
 from sentari.licensing.refusals import LicensingRefusedError
 from sentari.licensing.report import admin_report, inspection_report
@@ -88,6 +89,23 @@ def inspect(path: str, as_json: bool) -> None:
         print_json(report)
     else:
         _print_lines(report)
+
+
+@group.command("doctor")
+@_JSON
+@reports(LicensingRefusedError)
+def doctor(as_json: bool) -> None:
+    """Walk the way to the license server and say at which step it breaks; change nothing.
+
+    The text holds no key, password or document, so that it can be sent to support.
+    """
+    diagnosis = examine(current().licensing)
+    if as_json:
+        print_json(diagnosis.to_dict())
+    else:
+        click.echo(diagnosis.diagnostics(), nl=False)
+    if diagnosis.broken is not None:
+        raise CommandError(f"{diagnosis.summary} {diagnosis.broken.advice or ''}".strip())
 
 
 def _try(action: Callable[..., None], *arguments: str, **options: str) -> None:

@@ -9,17 +9,26 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import TextAreaField
 
+from license_token.armor import armor_request
 from license_token.errors import LicenseTokenError
+from license_token.license_key import looks_like_reply
 from sentari.extensions import current, db
 from sentari.licensing import service
+from sentari.licensing.acceptance import NONCE_LIFETIME_DAYS
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import NOT_REACHED, explain
 from sentari.licensing.details import read_details
+from sentari.licensing.disclosure import disclose
+from sentari.licensing.examination import examine
 from sentari.licensing.exchange import check_in
 from sentari.licensing.refusals import LicensingRefusedError
+from sentari.licensing.state import LicenseStatus
 from sentari.licensing.timeline import what_happens_next
+from sentari.licensing.timeline_picture import NARROW, WIDE, Picture, draw
+from sentari.licensing.warnings import visible_to, warnings
 from sentari.web.access import access
 from sentari.web.gate import fresh_license_status
+from sentari.web.qr import qr_code
 
 blueprint = Blueprint("license", __name__, url_prefix="/settings/license")
 
@@ -56,12 +65,29 @@ def install() -> ResponseReturnValue:
         form.license_key.errors = ["Paste a license key or a reply, or choose a file."]
         return _page(form), 422
     try:
+        if looks_like_reply(text):
+            return _preview(text)
         service.install(current().licensing, text, actor=current_user.actor, via="page")
         flash("The license is installed.", "success")
     except LicenseTokenError as error:
         form.license_key.errors = [str(error)]
         return _page(form), 422
     except (CheckInError, LicensingRefusedError) as error:
+        _explain(error)
+    return redirect(url_for("license.show"), 303)
+
+
+@blueprint.post("/reply")
+@access(gate="open")
+def install_reply() -> ResponseReturnValue:
+    """Install the reply that was previewed; it is verified again like any other."""
+    text = LicenseForm().text()
+    try:
+        service.present_reply(current().licensing, text, actor=current_user.actor, via="page")
+        flash("The license is installed.", "success")
+    except LicenseTokenError as error:
+        flash(str(error), "danger")
+    except CheckInError as error:
         _explain(error)
     return redirect(url_for("license.show"), 303)
 
@@ -100,6 +126,43 @@ def request_file() -> ResponseReturnValue:
     return Response(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
+@blueprint.get("/offline")
+@access(role="admin", gate="open")
+def offline() -> ResponseReturnValue:
+    """Show the request in full, to be carried by file, as text or by camera."""
+    try:
+        document = service.request_document(current().licensing)
+    except LicensingRefusedError as error:
+        _explain(error)
+        return redirect(url_for("license.show"), 303)
+    return render_template(
+        "sentari/license/offline.html",
+        form=LicenseForm(),
+        armored=armor_request(document),
+        request_view=disclose(document),
+        qr=qr_code(document),
+        issuer=current().licensing.issuer,
+        nonce_days=NONCE_LIFETIME_DAYS,
+    )
+
+
+@blueprint.post("/connection-test")
+@access(gate="open")
+def connection_test() -> ResponseReturnValue:
+    """Walk the way to the license server and show each step."""
+    try:
+        diagnosis = examine(current().licensing)
+    except LicensingRefusedError as error:
+        _explain(error)
+        return redirect(url_for("license.show"), 303)
+    return render_template("sentari/license/doctor.html", diagnosis=diagnosis)
+
+
+def _preview(text: str) -> ResponseReturnValue:
+    found = service.preview_reply(current().licensing, text, actor=current_user.actor, via="page")
+    return render_template("sentari/license/preview.html", preview=found)
+
+
 def _act(action: Callable[..., None], done: str) -> ResponseReturnValue:
     try:
         action(current().licensing, actor=current_user.actor)
@@ -122,12 +185,21 @@ def _explain(error: CheckInError | LicensingRefusedError) -> None:
 def _page(form: LicenseForm) -> str:
     licensing = current().licensing
     status = fresh_license_status()
+    told = visible_to(warnings(status), admin=current_user.is_admin)
     return render_template(
         "sentari/license/show.html",
         form=form,
         status=status,
+        warnings=[warning for warning in told if warning.code != status.state.value],
+        pictures=_pictures(status),
         details=read_details(db.session(), licensing, status),
         next_steps=what_happens_next(status),
         now=status.evaluated_at,
         license_banner=None,  # the page says all of it itself
     )
+
+
+def _pictures(status: LicenseStatus) -> list[tuple[str, Picture]]:
+    """Return the timeline for wide and for narrow screens, if there is anything to draw."""
+    drawn = (("wide", draw(status, WIDE)), ("narrow", draw(status, NARROW)))
+    return [(size, picture) for size, picture in drawn if picture is not None]

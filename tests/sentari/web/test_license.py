@@ -1,5 +1,7 @@
 """Settings → License as an admin and as a viewer see it, without any script."""
 
+import html
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -41,6 +43,13 @@ def post(client: FlaskClient, path: str = PAGE, **form: object) -> tuple[int, st
     if status == 303:
         answer = client.get(answer.headers["Location"])
     return status, answer.get_data(as_text=True)
+
+
+def field(page: str, name: str) -> str:
+    """Return the value of a form's hidden field."""
+    found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)"', page)
+    assert found is not None
+    return html.unescape(found[1])
 
 
 def test_a_pasted_key_opens_the_server(world: World) -> None:
@@ -135,8 +144,13 @@ def test_an_air_gapped_server_is_activated_by_carrying_two_files(airgap: World) 
     assert "attachment" in request.headers["Content-Disposition"]
     reply = airgap.vendor.answer(unarmor(request.get_data(as_text=True)))
     upload = (BytesIO(armor_license(reply).encode()), "license.txt")
-    _, page = post(client, license_file=upload)
+    status, page = post(client, license_file=upload)
+    assert status == 200
+    assert "Install this license?" in page
+    assert airgap.state == "unlicensed"
+    _, page = post(client, f"{PAGE}/reply", license_key=field(page, "license_key"))
     assert "The license is installed." in page
+    assert airgap.state == "active"
     assert airgap.transport.documents == []
 
 
