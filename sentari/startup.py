@@ -45,8 +45,8 @@ def create_scheduler(app: Flask) -> Scheduler:
     """Return this worker's background thread, not started yet."""
     sentari: Sentari = app.extensions["sentari"]
     licensing = sentari.licensing
-    watch = LogWatch(licensing)
-    jobs = (lambda: keep_time(licensing), watch.walk_if_due)
+    watch = LogWatch(licensing, app.app_context)
+    jobs = (lambda: keep_time(licensing), watch.start)
     return Scheduler(licensing, app.app_context, minute_jobs=jobs)
 
 

@@ -21,6 +21,7 @@ FORBIDDEN = {
 PURE = (
     "serverkit.audit.chain",
     "sentari.licensing.state",
+    "sentari.licensing.clock",
     "sentari.licensing.timeline",
     "sentari.licensing.timeline_picture",
     "sentari.licensing.preview",

@@ -2,7 +2,10 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -73,20 +76,32 @@ def _anchor(session: Session, roots: RootSet) -> AuditAnchor | None:
         return None
 
 
-@dataclass
 class LogWatch:
-    """Walk the log once for each stored reply; `walked` is the reply's id of the last walk."""
+    """Walk the log once for each stored reply."""
 
-    licensing: Licensing
-    walked: str | None = field(default=None, init=False)
+    def __init__(
+        self, licensing: Licensing, context: Callable[[], AbstractContextManager[object]]
+    ) -> None:
+        """`context` opens the app in the thread of the walk."""
+        self._licensing, self._context = licensing, context
+        self._walked: str | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Walk in a thread of its own, if it is time and none is at it: it may take minutes."""
+        if self._thread is None or not self._thread.is_alive():
+            if self._due() is None:
+                return
+            self._thread = threading.Thread(target=self._run, name="audit-walk", daemon=True)
+            self._thread.start()
 
     def walk_if_due(self) -> None:
         """Walk the log if the stored reply is another one than at the last walk of this process.
 
         What is found goes into the log itself, so that every worker knows it within a second.
         """
-        claims = self.licensing.snapshot.status().claims
-        if claims is None or claims.audit is None or claims.jti == self.walked:
+        claims = self._due()
+        if claims is None:
             return
         found = self._breaks()
         with writing() as session:
@@ -95,8 +110,19 @@ class LogWatch:
             if past.recorded is None or past.recorded.jti != claims.jti:
                 return  # Replaced meanwhile: the walk is made anew for that reply.
             self._tell(session, past, claims, found)
-        self.walked = claims.jti
-        self.licensing.snapshot.refresh()
+        self._walked = claims.jti
+        self._licensing.snapshot.refresh()
+
+    def _run(self) -> None:
+        try:
+            with self._context():
+                self.walk_if_due()
+        except Exception:
+            log.exception("the audit log could not be walked; the next minute tries again")
+
+    def _due(self) -> ReplyClaims | None:
+        claims = self._licensing.snapshot.status().claims
+        return claims if claims and claims.audit and claims.jti != self._walked else None
 
     def _breaks(self) -> list[Break]:
         with reading() as session:
@@ -104,12 +130,12 @@ class LogWatch:
 
     def _breathe(self, entries: int) -> None:
         if entries % BATCH == 0:
-            self.licensing.pause(PAUSE_SECONDS)
+            self._licensing.pause(PAUSE_SECONDS)
 
     def _tell(
         self, session: Session, past: History, claims: ReplyClaims, found: list[Break]
     ) -> None:
-        now, broken = self.licensing.clock.now(), _standing(past)
+        now, broken = self._licensing.clock.now(), _standing(past)
         if not found:
             if broken is not None:
                 history.tell(session, now, history.CHAIN_HOLDS, {})
