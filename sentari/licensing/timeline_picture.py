@@ -92,9 +92,9 @@ class Picture:
     description: str
 
     @property
-    def today_x(self) -> float:
-        """Return where today's words begin: at its mark, unless they would not fit."""
-        return min(self.today.x, self.width - self.today.width)
+    def today_at_end(self) -> bool:
+        """Tell whether today's words end with the picture: from their mark they would not fit."""
+        return self.today.span[1] > self.width
 
     def top(self, label: Label) -> float:
         """Return the base line of a label's first line."""

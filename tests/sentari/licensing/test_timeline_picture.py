@@ -50,7 +50,8 @@ def assert_legible(picture: Picture) -> None:
     for one, other in combinations(picture.labels, 2):
         assert not overlapping(one, other), (one, other)
     assert {label.row for label in picture.labels} == set(range(rows(picture)))
-    assert 0 <= picture.today_x <= picture.width - picture.today.width
+    assert picture.today.width <= picture.width
+    assert picture.today_at_end or picture.today.span[1] <= picture.width
     assert picture.parts[0].x == 0
     assert sum(part.width for part in picture.parts) == pytest.approx(picture.width, abs=0.1)
 
