@@ -1,0 +1,84 @@
+"""One site, one chromium and many pages: real servers, looked at as a person looks at them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.site import Site
+from tests.browser.watched import Watched
+from tests.live.servers import Server, Vendor
+
+HERE = Path(__file__).parent
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark this folder's tests, and keep them on one worker: they share their servers."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip("chromium is not installed; the browser tests need it (apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+# Asking for the browser first, so that nothing is started where there is none.
+@pytest.fixture(scope="package")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    vendor = Vendor(tmp_path_factory.mktemp("browser") / "vendor")
+    vendor.server.start()
+    directory = tmp_path_factory.mktemp("browser") / "sentari"
+    # Behind one proxy, so that devices may enroll from addresses of their own.
+    server = Server(directory, vendor, workers=1, SENTARI_TRUSTED_PROXIES="1").start()
+    yield Site(vendor, server)
+    server.server.stop()
+    vendor.server.stop()
+
+
+Open = Callable[..., Watched]
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[Open]:
+    """Open pages that are watched; at the end none may have complained about anything."""
+    contexts: list[BrowserContext] = []
+    pages: list[Watched] = []
+
+    def open_page(*, signed_in: bool = True, javascript: bool = True) -> Watched:
+        context = browser.new_context(
+            base_url=site.server.url,
+            viewport={"width": 1280, "height": 860},
+            color_scheme="light",
+            reduced_motion="reduce",  # no color is measured halfway between two
+            java_script_enabled=javascript,
+        )
+        contexts.append(context)
+        if signed_in:
+            context.add_cookies(site.cookies())
+        pages.append(Watched(context.new_page(), site.server.url))
+        return pages[-1]
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [trouble for page in pages for trouble in page.troubles] == []

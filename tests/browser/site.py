@@ -1,0 +1,160 @@
+"""The site that the browser looks at: brought into a state by its API, in any order of tests."""
+
+import json
+import sqlite3
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from tests.live.servers import ROOT, Server, Vendor, form_token
+
+SCANS = ROOT / "tests" / "data" / "scans"
+REAL = {
+    "web01": "server-459",
+    "build-02": "mixed-ecosystems-42",
+    "ws-anna": "workstation-2266",
+    "idle-01": "empty",
+    "kiosk": "one-error",
+}
+HOSTILE = f"<script>alert(1)</script>{'h' * 200}.example"
+TERMS = {
+    "tier": "enterprise",
+    "max_devices": 100,
+    "max_packages": 10_000,
+    "grace_period_days": 14,
+    "read_only_period_days": 30,
+    "max_offline_days": 1,
+}
+
+
+def package(name: str, version: str = "1.0", **fields: str) -> dict[str, str]:
+    found = {
+        "name": name,
+        "version": version,
+        "install_path": "/opt/app",
+        "env_type": "pip",
+        "environment": "/opt/app",
+        "license_raw": "MIT",
+        "license_spdx": "MIT",
+        "license_tier": "permissive",
+    }
+    return {**found, **fields}
+
+
+HOSTILE_PACKAGES = [
+    package("<script>alert('package')</script>", "=cmd|' /C calc'!A0"),
+    package("quote\"'><img src=x onerror=alert(1)>", "1!2.0rc1"),
+    package("long-license", license_raw="L" * 3000, license_spdx=""),
+    package("org.apache.logging.log4j:log4j-core", "2.17.1", env_type="jvm"),
+    package("@babel/core", "7.24.0", env_type="npm"),
+    package("../../etc/passwd"),
+    package("a//b", ""),
+    package(""),
+    package("n" * 512, "v" * 256, install_path="/opt/" + "p" * 600),
+    *[package("many-places", install_path=f"/srv/{n}", env_type="npm") for n in range(157)],
+]
+
+
+def day_from_now(days: int) -> str:
+    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
+
+
+class Site:
+    """Both servers, and one signed-in admin's session that brings them into a state."""
+
+    def __init__(self, vendor: Vendor, server: Server) -> None:
+        self.vendor, self.server = vendor, server
+        # One sign-in for all: they are limited to five a minute.
+        self.session = server.browser()
+        self.license: dict[str, Any] = {}
+        self.devices: dict[str, str] = {}
+
+    def cookies(self) -> list[Any]:
+        """The session's cookies for the browser."""
+        return [
+            {"name": cookie.name, "value": cookie.value or "", "url": self.server.url}
+            for cookie in self.session.cookies
+        ]
+
+    def post(self, path: str, body: object = None) -> requests.Response:
+        page = self.session.get(f"{self.server.url}/settings/license", timeout=20).text
+        headers = {"X-CSRFToken": form_token(page)}
+        return self.session.post(f"{self.server.url}{path}", json=body, headers=headers, timeout=30)
+
+    def new_key(self) -> str:
+        """Issue a license and return its key."""
+        self.license = self.vendor.issue(**TERMS, expires_at=day_from_now(300))
+        return str(self.license["license_key"])
+
+    def be_licensed(self) -> None:
+        if self.server.state() == "active":
+            return
+        answer = self.post("/api/v1/license/activate", {"license_key": self.new_key()})
+        assert answer.status_code == 200, answer.text
+
+    def be_unlicensed(self) -> None:
+        if self.server.state() != "unlicensed":
+            self.post("/settings/license/remove")
+        assert self.server.state() == "unlicensed"
+
+    def change_terms(self, **terms: object) -> None:
+        path = f"/api/v1/licenses/{self.license['id']}"
+        self.vendor.call("PATCH", path, {"reason": "the browser tests", **terms})
+        self.check_in()
+
+    def change_status(self, verb: str) -> None:
+        """Suspend, reinstate or revoke the license, and let the server hear of it."""
+        path = f"/api/v1/licenses/{self.license['id']}/{verb}"
+        self.vendor.call("POST", path, {"reason": "the browser tests"})
+        self.check_in()
+
+    def expire(self, *, days_ago: int) -> None:
+        """Let the license have expired so many days ago."""
+        self.change_terms(expires_at=day_from_now(-days_ago))
+
+    def tamper(self) -> None:
+        """Edit the license as somebody with the database in hand would."""
+        with sqlite3.connect(self.server.database, timeout=20) as connection:
+            connection.execute("UPDATE installed_license SET max_devices = 99999")
+        connection.close()
+        deadline = time.monotonic() + 5
+        while self.server.state() != "tampered":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def check_in(self) -> None:
+        assert self.post("/api/v1/license/refresh").status_code == 200
+
+    def fill(self) -> None:
+        """Load the real scans and a hostile one, once."""
+        self.be_licensed()
+        if self.devices:
+            return
+        for hostname, scan in REAL.items():
+            self._add(hostname, json.loads((SCANS / f"{scan}.json").read_text()))
+        hostile = json.loads((SCANS / "mixed-ecosystems-42.json").read_text())
+        self._add(HOSTILE, {**hostile, "packages": HOSTILE_PACKAGES})
+
+    def _add(self, hostname: str, scan: dict[str, Any]) -> None:
+        address = f"192.0.2.{len(self.devices) + 1}"
+        device = self.server.register(hostname, address=address).json()
+        answer = self.server.upload(device, {**scan, "hostname": hostname})
+        assert answer.status_code == 202, answer.text
+        self.devices[hostname] = device["device_id"]
+
+    def empty(self) -> None:
+        """Remove every device and the license, as if nothing had happened yet."""
+        if self.devices:
+            self.be_licensed()
+        for uid in self.devices.values():
+            self._delete(f"/api/v1/inventory/devices/{uid}")
+        self.devices = {}
+        self.be_unlicensed()
+
+    def _delete(self, path: str) -> None:
+        page = self.session.get(f"{self.server.url}/settings/license", timeout=20).text
+        headers = {"X-CSRFToken": form_token(page)}
+        answer = self.session.delete(f"{self.server.url}{path}", headers=headers, timeout=30)
+        assert answer.status_code == 204, answer.text

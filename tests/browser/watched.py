@@ -1,0 +1,78 @@
+"""A page that is watched while it is used: what it logs, what it asks for, how it fits."""
+
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
+WIDE, NARROW = 1280, 390
+_ALL_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
+# Another color scheme or width changes nothing else that axe could find.
+_CONTRAST: dict[str, Any] = {**_ALL_RULES, "runOnly": ["color-contrast", "target-size"]}
+
+
+class Watched:
+    """Playwright's page, with a list of what must not happen."""
+
+    def __init__(self, page: Page, home: str) -> None:
+        self.page = page
+        self.home = home
+        self.troubles: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.troubles.append(f"script: {error}"))
+        page.on("request", self._request)
+        page.on("dialog", lambda dialog: self.troubles.append(f"dialog: {dialog.message}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # Chromium logs the status of a page that is an error page on purpose.
+        expected = (
+            message.text.startswith("Failed to load resource")
+            and message.location["url"] == self.page.url
+        )
+        if message.type in ("error", "warning") and not expected:
+            self.troubles.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith(f"{self.home}/"):
+            self.troubles.append(f"foreign request: {request.url}")
+
+    def findings(self, options: dict[str, Any] | None = None) -> list[str]:
+        """What axe finds serious or critical."""
+        found = Axe().run(self.page, options=options or _ALL_RULES).response["violations"]
+        return [
+            f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}"
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+        ]
+
+    def too_wide(self) -> list[str]:
+        """What stands out of a page that scrolls sideways."""
+        found: list[str] = self.page.evaluate(
+            """() => {
+              const width = document.documentElement.clientWidth;
+              if (document.documentElement.scrollWidth <= width) return [];
+              const out = [...document.body.querySelectorAll("*")]
+                .filter(each => each.getBoundingClientRect().right > width + 1);
+              return [`${document.documentElement.scrollWidth} of ${width} px`,
+                ...out.slice(0, 5).map(each => each.outerHTML.slice(0, 160))];
+            }"""
+        )
+        return found
+
+    def inspect(self, name: str) -> None:
+        """Look at the page wide and light, then narrow and dark, and keep both pictures."""
+        found = self.findings() + self.too_wide()
+        self.keep(f"{name}-light-{WIDE}")
+        self.page.emulate_media(color_scheme="dark")
+        self.page.set_viewport_size({"width": NARROW, "height": 844})
+        found += self.findings(_CONTRAST) + self.too_wide()
+        self.keep(f"{name}-dark-{NARROW}")
+        self.page.set_viewport_size({"width": WIDE, "height": 860})
+        self.page.emulate_media(color_scheme="light")
+        assert not found, f"{name}: {found}"
+
+    def keep(self, name: str) -> None:
+        """Keep a picture of the whole page among the artifacts."""
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
