@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench lock clean openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -40,6 +40,9 @@ bench: $(VENV)/.dev ## Measure, and print ratios against a baseline of the same 
 
 lock: $(VENV)/.dev ## Lock the libraries' versions and hashes anew
 	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt; done
+
+openapi: $(VENV)/.run ## Write docs/openapi.json from the code
+	@$(BIN)/python -m tools.openapi docs/openapi.json
 
 clean: ## Remove what the tests and the tools left (not var/, which holds data)
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artifacts

@@ -4,11 +4,13 @@ from apiflask import APIFlask
 
 from sentari.api import agent, audit, inventory
 from sentari.api.license import blueprint as license_blueprint
+from sentari.api.openapi import register_openapi
 
 BLUEPRINTS = (agent.blueprint, audit.blueprint, inventory.blueprint, license_blueprint)
 
 
 def register_api(app: APIFlask) -> None:
-    """Register every blueprint of the API."""
+    """Register every blueprint of the API, and what describes them."""
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    register_openapi(app)

@@ -12,6 +12,14 @@ from sentari import metrics
 from sentari.agents import identity, registration
 from sentari.agents.enrollment_tokens import TokenRefusedError
 from sentari.agents.identity import Caller
+from sentari.api.agent_schemas import (
+    ConfigOut,
+    RegistrationIn,
+    RegistrationOut,
+    ScanIn,
+    ScanOut,
+)
+from sentari.api.openapi import describe
 from sentari.extensions import current, db, writing
 from sentari.inventory import ingestion
 from sentari.inventory.faults import MalformedScanError, ScanError
@@ -27,6 +35,12 @@ SCAN_BYTES = 32 * 1024 * 1024
 REGISTRATION_BYTES = 1024 * 1024
 ENROLLMENTS = "10/minute"
 _ENROLLMENT_TRIES = 3
+_BAD_BODY = {
+    400: "Not JSON, or damaged gzip.",
+    413: "Too large, inflated or not.",
+    422: "The structure is wrong; `errors` says where.",
+}
+_NOTHING_HERE = {404: "There is none, in every license state."}
 
 Document = TypeVar("Document")
 
@@ -43,6 +57,12 @@ def _caller() -> Caller | None:
 
 @blueprint.post("/register")
 @access(agent=True, gate="ingest")
+@describe(
+    body=RegistrationIn,
+    answers={200: RegistrationOut, 201: RegistrationOut},
+    problems={**_BAD_BODY, 403: "The token does not enroll.", 429: "More than 10 a minute."},
+    anonymous=True,
+)
 def register() -> ResponseReturnValue:
     """Enroll a device, or give a known machine a new identity."""
     current().rate_limiter.hit(ENROLLMENTS, "enrollment", request.remote_addr or "")
@@ -61,6 +81,11 @@ def register() -> ResponseReturnValue:
 
 @blueprint.post("/scan")
 @access(agent=True, gate="ingest")
+@describe(
+    body=ScanIn,
+    answers={202: ScanOut},
+    problems={**_BAD_BODY, 404: "The device is not enrolled here."},
+)
 def scan() -> ResponseReturnValue:
     """Take in a scan. Duplicates and late scans are accepted too: a refusal blocks the queue."""
     caller = _caller()
@@ -79,6 +104,7 @@ def scan() -> ResponseReturnValue:
 
 @blueprint.get("/config")
 @access(agent=True, identify=_caller)
+@describe(answers={200: ConfigOut}, problems={404: "The device is not enrolled here."})
 def config() -> ResponseReturnValue:
     """Tell an agent how often and where to scan."""
     return {"scan_interval": 3600, "scan_root": "/", "max_depth": 12, "config_version": "1"}
@@ -86,6 +112,7 @@ def config() -> ResponseReturnValue:
 
 @blueprint.get("/license-map")
 @access(public=True, gate="open")
+@describe(problems=_NOTHING_HERE, anonymous=True)
 def license_map() -> ResponseReturnValue:
     """Say that this server hands out no license map."""
     raise Problem(404, "not_found", "Not found", "This server has no license map.")
@@ -93,6 +120,7 @@ def license_map() -> ResponseReturnValue:
 
 @blueprint.get("/policy-map")
 @access(public=True, gate="open")
+@describe(problems=_NOTHING_HERE, anonymous=True)
 def policy_map() -> ResponseReturnValue:
     """Say that this server runs no install gate, in the way agents understand."""
     headers = {"X-Sentari-Install-Gate-Disabled": "true"}

@@ -7,6 +7,9 @@ from apiflask import APIBlueprint
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from sentari.api.audit_schemas import AuditList, AuditQuery, VerdictOut
+from sentari.api.common_schemas import BAD_PARAMETER
+from sentari.api.openapi import describe
 from sentari.audit import service
 from sentari.audit.models import AuditEvent
 from sentari.extensions import current, db
@@ -22,6 +25,7 @@ blueprint = APIBlueprint("audit_api", __name__, url_prefix="/api/v1/audit", tag=
 
 @blueprint.get("/", strict_slashes=False)
 @access(role="admin")
+@describe(query=AuditQuery, answers={200: AuditList}, problems=BAD_PARAMETER)
 def index() -> ResponseReturnValue:
     """List audit events, newest first, of one type and within [start_date, end_date]."""
     page, page_size = page_arguments()
@@ -36,6 +40,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/verify")
 @access(role="admin")
+@describe(answers={200: VerdictOut})
 def verify() -> ResponseReturnValue:
     """Walk the whole chain and say whether it holds."""
     return log_report(verify_log(db.session(), current().licensing.trust.roots))

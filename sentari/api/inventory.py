@@ -11,6 +11,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from sentari.api import inventory_schemas as schemas
+from sentari.api.common_schemas import BAD_PARAMETER
+from sentari.api.openapi import describe
 from sentari.extensions import current, db, writing
 from sentari.inventory import devices, packages, summary
 from sentari.inventory.devices import DeviceDetails
@@ -24,6 +26,7 @@ from serverkit.problems import Problem
 blueprint = APIBlueprint("inventory_api", __name__, url_prefix="/api/v1/inventory", tag="Inventory")
 
 Item = TypeVar("Item")
+_UNKNOWN = {404: "The device is not enrolled here, or was removed."}
 _CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
@@ -36,6 +39,7 @@ def read_summary() -> ResponseReturnValue:
 
 @blueprint.get("/devices")
 @blueprint.output(schemas.DeviceList)
+@describe(query=schemas.DeviceQuery, problems=BAD_PARAMETER)
 def list_devices() -> ResponseReturnValue:
     """List devices, filtered by `search` and `status`, ordered by `sort` (`-` reverses it)."""
     page, page_size = page_arguments()
@@ -48,6 +52,7 @@ def list_devices() -> ResponseReturnValue:
 
 @blueprint.get("/devices/count")
 @blueprint.output(schemas.DeviceCountOut)
+@describe(query=schemas.DeviceSelection, problems=BAD_PARAMETER)
 def count_devices() -> ResponseReturnValue:
     """Count devices: all, those that match, and these for each ecosystem."""
     return asdict(devices.count_devices(db.session(), device_filter(), current().clock.now()))
@@ -55,6 +60,7 @@ def count_devices() -> ResponseReturnValue:
 
 @blueprint.get("/devices/<device_id>")
 @blueprint.output(schemas.DeviceOut)
+@describe(problems=_UNKNOWN)
 def read_device(device_id: str) -> ResponseReturnValue:
     """Show a device."""
     device, now = _device(device_id, details=True), current().clock.now()
@@ -70,7 +76,7 @@ def read_device(device_id: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/devices/<device_id>")
-@blueprint.doc(responses={204: "Removed"})
+@describe(answers={204: None}, problems=_UNKNOWN)
 def remove_device(device_id: str) -> ResponseReturnValue:
     """Remove a device with its inventory and history."""
     actor, now = current_user.actor, current().clock.now()
@@ -83,6 +89,7 @@ def remove_device(device_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/packages")
 @blueprint.output(schemas.PackageList)
+@describe(query=schemas.PackageQuery, problems={**BAD_PARAMETER, **_UNKNOWN})
 def list_packages() -> ResponseReturnValue:
     """List distinct packages, filtered by `search`, `ecosystem` and `device_id`."""
     page, page_size = page_arguments()
@@ -99,6 +106,7 @@ def list_packages() -> ResponseReturnValue:
 
 @blueprint.get("/package-locations")
 @blueprint.output(schemas.HolderList)
+@describe(query=schemas.LocationQuery, problems=BAD_PARAMETER)
 def list_locations() -> ResponseReturnValue:
     """List the devices that have the package `name` (of `ecosystem`), a row for each version."""
     page, page_size = page_arguments()
@@ -117,7 +125,11 @@ def list_locations() -> ResponseReturnValue:
 
 
 @blueprint.get("/export")
-@blueprint.doc(responses={200: "The inventory, as it is read", 404: "No such device"})
+@describe(
+    query=schemas.ExportQuery,
+    answers={200: ("text/csv", "application/json")},
+    problems={**BAD_PARAMETER, **_UNKNOWN},
+)
 def export() -> ResponseReturnValue:
     """Download the inventory, `format` csv or json, of all devices or of `device_id`."""
     form = request.args.get("format", "json")

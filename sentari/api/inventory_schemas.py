@@ -2,7 +2,51 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, JsonValue
+
+from sentari.api.common_schemas import PageQuery
+from sentari.inventory.exports import FORMATS
+from sentari.inventory.filters import DEVICE_SORTS, DEVICE_STATES, LONGEST_SEARCH, PACKAGE_SORTS
+
+
+def _sorts(columns: tuple[str, ...]) -> dict[str, JsonValue]:
+    return {"enum": [*columns, *(f"-{column}" for column in columns)]}
+
+
+class DeviceSelection(BaseModel):
+    """Which devices."""
+
+    search: str = Field("", max_length=LONGEST_SEARCH, description="Part of a text.")
+    status: str = Field("", json_schema_extra={"enum": ["", *DEVICE_STATES]})
+
+
+class DeviceQuery(DeviceSelection, PageQuery):
+    """Which devices, in which order."""
+
+    sort: str = Field("hostname", json_schema_extra=_sorts(DEVICE_SORTS))
+
+
+class PackageQuery(PageQuery):
+    """Which packages, in which order."""
+
+    search: str = Field("", max_length=LONGEST_SEARCH, description="Part of the name.")
+    ecosystem: str = ""
+    device_id: str = Field("", description="Only what this device has.")
+    sort: str = Field("name", json_schema_extra=_sorts(PACKAGE_SORTS))
+
+
+class LocationQuery(PageQuery):
+    """Which package."""
+
+    name: str = Field(description="The whole name, as it was reported.")
+    ecosystem: str = Field("", description="Left out: of every ecosystem.")
+
+
+class ExportQuery(BaseModel):
+    """What to write out, and how."""
+
+    format: str = Field("json", json_schema_extra={"enum": list(FORMATS)})
+    device_id: str = Field("", description="Only this device.")
 
 
 class SummaryOut(BaseModel):

@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from license_token.errors import LicenseTokenError
+from sentari.api.license_schemas import LicenseKeyIn, LicenseOut, PublicLicenseOut
+from sentari.api.openapi import describe
 from sentari.extensions import current, db
 from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
@@ -24,10 +26,16 @@ from serverkit.problems import Problem, invalid
 blueprint = APIBlueprint("license_api", __name__, url_prefix="/api/v1/license", tag="License")
 
 STATUS_READS = "60/minute"
+_NOT_APPLIED = {
+    409: "Not possible now, or the vendor or the reply was heard and refused; `code` is the cause.",
+    502: "The vendor was not reached; a new key is kept and tried again.",
+    504: "The vendor did not answer in time; a new key is kept and tried again.",
+}
 
 
 @blueprint.get("")
 @access(public=True, gate="open")
+@describe(answers={200: PublicLicenseOut}, problems={429: "More than 60 a minute."})
 def show() -> ResponseReturnValue:
     """Tell the license's state; admins also learn customer, limits, usage and identity."""
     current().rate_limiter.hit(STATUS_READS, "license", request.remote_addr or "")
@@ -38,6 +46,11 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("/activate")
 @access(role="admin", gate="open")
+@describe(
+    body=LicenseKeyIn,
+    answers={200: LicenseOut},
+    problems={400: "Mistyped or malformed.", 422: "No license key.", **_NOT_APPLIED},
+)
 def activate() -> ResponseReturnValue:
     """Install a license key or a signed reply."""
     text = _license_key()
@@ -46,6 +59,7 @@ def activate() -> ResponseReturnValue:
 
 @blueprint.post("/refresh")
 @access(role="admin", gate="open")
+@describe(answers={200: LicenseOut}, problems=_NOT_APPLIED)
 def refresh() -> ResponseReturnValue:
     """Check in now."""
     return _tried(check_in)
@@ -53,6 +67,7 @@ def refresh() -> ResponseReturnValue:
 
 @blueprint.get("/request")
 @access(role="admin", gate="open")
+@describe(answers={200: ("text/plain",)}, problems={409: "No key was given yet."})
 def request_document() -> ResponseReturnValue:
     """Return the request for the license server, to be carried there by hand."""
     try:
