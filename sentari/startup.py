@@ -46,7 +46,7 @@ def create_scheduler(app: Flask) -> Scheduler:
     sentari: Sentari = app.extensions["sentari"]
     licensing = sentari.licensing
     watch = LogWatch(licensing, app.app_context)
-    jobs = (lambda: keep_time(licensing), watch.start)
+    jobs = (lambda: keep_time(licensing), watch.start, licensing.snapshot.refresh)
     return Scheduler(licensing, app.app_context, minute_jobs=jobs)
 
 

@@ -26,6 +26,8 @@ PURE = (
     "sentari.licensing.timeline_picture",
     "sentari.licensing.preview",
     "sentari.licensing.disclosure",
+    "sentari.licensing.warnings",
+    "sentari.licensing.crossings",
     "sentari.licensing.acceptance",
     "sentari.licensing.tamper",
     "sentari.inventory.scan",

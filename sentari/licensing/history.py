@@ -20,6 +20,8 @@ REMOVED = "LICENSE_REMOVED"
 STATE_CHANGED = "LICENSE_STATE_CHANGED"
 TAMPER_DETECTED = "LICENSE_TAMPER_DETECTED"
 TAMPER_CLEARED = "LICENSE_TAMPER_CLEARED"
+WARNING = "LICENSE_WARNING"
+WARNING_ENDED = "LICENSE_WARNING_ENDED"
 CHECK_IN_FAILED = "LICENSE_CHECK_IN_FAILED"
 CHECK_IN_RECOVERED = "LICENSE_CHECK_IN_RECOVERED"
 KEY_GIVEN = "LICENSE_KEY_GIVEN"
@@ -55,6 +57,7 @@ class History:
     state: Event | None = None
     tampering: Event | None = None
     walk: Event | None = None
+    warning: Event | None = None
 
     @property
     def recorded(self) -> Recorded | None:
@@ -101,6 +104,14 @@ class History:
         return event if event is not None and event.action == TAMPER_DETECTED else None
 
     @property
+    def crossed(self) -> dict[str, int]:
+        """Return the thresholds that are crossed as far as the log tells, by the warning's code."""
+        crossed = self.warning.detail.get("crossed") if self.warning else None
+        if not isinstance(crossed, dict):
+            return {}
+        return {code: step for code, step in crossed.items() if isinstance(step, int)}
+
+    @property
     def log_problem(self) -> str | None:
         """Return what the last walk over the log found broken, if no reply was applied since."""
         walk, license_seq = self.walk, self.license.seq if self.license else 0
@@ -126,6 +137,7 @@ def read_history(session: Session, before: History | None = None) -> History:
         newest((STATE_CHANGED,), before.state),
         newest((TAMPER_DETECTED, TAMPER_CLEARED), before.tampering),
         newest((CHAIN_BROKEN, CHAIN_HOLDS), before.walk),
+        newest((WARNING, WARNING_ENDED), before.warning),
     )
 
 

@@ -26,7 +26,7 @@ MINUTE_SECONDS = 60.0
 _STOP_SECONDS = 2.0
 _NAME = "scheduler"
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 
 
 class Scheduler:

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sentari.licensing import history
+from sentari.licensing.crossings import Crossings, crossings
 from sentari.licensing.observation import Observation, Observer
 from sentari.licensing.state import Facts, LicenseStatus, State, evaluate
 from sentari.licensing.timekeeper import Timekeeper
@@ -111,7 +112,8 @@ class Snapshot:
 
     def _news(self, found: Observation, status: LicenseStatus) -> bool:
         entered = found.history.entered
-        return found.unreported or status.state != (entered.state if entered else State.UNLICENSED)
+        changed = status.state != (entered.state if entered else State.UNLICENSED)
+        return found.unreported or changed or bool(crossings(found.history.crossed, status))
 
     def _write(self, session: Session) -> None:
         # Looked up again under the lock: what was seen may be another worker's half-way, or
@@ -132,6 +134,16 @@ class Snapshot:
                 history.STATE_CHANGED,
                 {"from": before.value, "to": status.state.value, "reason": status.reason},
             )
+        _report_crossings(session, crossings(found.history.crossed, status), now)
+
+
+def _report_crossings(session: Session, found: Crossings, now: datetime) -> None:
+    if found.eased:
+        detail = {"codes": list(found.eased), "crossed": found.crossed}
+        history.tell(session, now, history.WARNING_ENDED, detail)
+    for warning in found.begun:
+        told = {"code": warning.code, "threshold": warning.threshold, "text": warning.text}
+        history.tell(session, now, history.WARNING, told | {"crossed": found.crossed})
 
 
 def _report_tampering(session: Session, found: Observation, now: datetime) -> None:

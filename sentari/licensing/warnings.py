@@ -22,6 +22,9 @@ class Severity(StrEnum):
     DANGER = "danger"
 
 
+_LOUDNESS = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
 @dataclass(frozen=True)
 class LicenseWarning:
     """One warning; `threshold` is the step it crossed, `everyone` that viewers see it too."""
@@ -34,11 +37,11 @@ class LicenseWarning:
 
 
 def warnings(status: LicenseStatus) -> list[LicenseWarning]:
-    """Return all warnings of this moment, the state's own first."""
+    """Return all warnings of this moment, the loudest first and the state's before its equals."""
     found = [*_of_state(status), *_of_clock(status.facts.clock)]
     if status.gate is not Gate.LOCKED:
         found += [*_of_expiry(status), *_of_offline(status), *_of_usage(status)]
-    return found
+    return sorted(found, key=lambda warning: _LOUDNESS[warning.severity])
 
 
 def visible_to(found: Sequence[LicenseWarning], *, admin: bool) -> list[LicenseWarning]:

@@ -93,10 +93,10 @@ def _context() -> dict[str, Any]:
         return {}
     status = license_status()
     visible = visible_to(warnings(status), admin=current_user.is_admin)
-    return {"license_status": status, "license_banner": _banner(visible[0]) if visible else None}
+    return {"license_status": status, "license_banner": _banner(visible) if visible else None}
 
 
-_BANNER_TITLES = {
+BANNER_TITLES = {
     "unlicensed": "No license.",
     "expiry": "The license expires soon.",
     "offline": "No check-in for a while.",
@@ -109,13 +109,20 @@ _BANNER_TITLES = {
     "offline_exceeded": "Locked: offline for too long.",
     "revoked": "License revoked.",
     "tampered": "Locked: the license was tampered with.",
+    "clock_rollback": "The clock was turned back.",
+    "clock_skew": "The clock is wrong.",
 }
 
 
-def _banner(warning: LicenseWarning) -> dict[str, str]:
+def _banner(visible: list[LicenseWarning]) -> dict[str, str]:
+    """Return the loudest warning, and how many more there are."""
+    loudest, more = visible[0], len(visible) - 1
+    others = {0: "", 1: " There is one more warning."}.get(
+        more, f" There are {more} more warnings."
+    )
     return {
-        "level": warning.severity.value,
-        "title": _BANNER_TITLES[warning.code],
-        "text": warning.text,
+        "level": loudest.severity.value,
+        "title": BANNER_TITLES[loudest.code],
+        "text": loudest.text + others,
         "url": SETTINGS_PATH,
     }

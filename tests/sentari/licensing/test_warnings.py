@@ -93,3 +93,12 @@ def test_viewers_see_only_what_concerns_them() -> None:
     assert visible_to(early, admin=False) == []
     late = warnings(evaluate(make_claims(), Facts(), EXPIRY))
     assert [w.code for w in visible_to(late, admin=False)] == ["grace"]
+
+
+def test_the_loudest_warning_comes_first_and_the_states_before_its_equals() -> None:
+    status = evaluate(make_claims(max_offline_days=73), Facts(usage=Usage(100, 0)), EXPIRY)
+    assert [(w.code, w.severity.value) for w in warnings(status)] == [
+        ("offline", "danger"),
+        ("devices_usage", "danger"),
+        ("grace", "warning"),
+    ]
