@@ -94,6 +94,15 @@ def test_a_vendor_that_is_down_leaves_the_key_waiting_and_says_what_to_do(
     expect(page.get_by_role("heading", name="The license is active")).to_be_visible()
 
 
+def test_the_connection_test_names_every_step(site: Site, open_page: Open) -> None:
+    site.be_licensed()
+    opened = open_page()
+    opened.page.goto("/settings/license")
+    opened.page.get_by_role("button", name="Test the connection").click()
+    expect(opened.page.get_by_role("heading", level=1)).to_contain_text("onnection")
+    opened.inspect("license-connection-test")
+
+
 def test_without_a_license_a_change_is_answered_by_a_page_that_leads_on(
     site: Site, open_page: Open
 ) -> None:

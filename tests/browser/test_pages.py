@@ -25,6 +25,7 @@ PAGES = {
     "users": "/settings/users",
     "api-tokens": "/settings/api-tokens",
     "license": "/settings/license",
+    "license-offline": "/settings/license/offline",
     "not-found": "/devices/00000000-0000-0000-0000-000000000000",
 }
 EMPTY = ("overview", "devices", "packages", "license")
