@@ -13,8 +13,10 @@ import license_server.config
 import sentari.cli
 import sentari.config
 from sentari import create_app
+from sentari.licensing import history
 from sentari.licensing.causes import Cause
 from sentari.licensing.state import GATES
+from sentari.licensing.tamper import Kind
 from sentari.licensing.warnings import EXPIRY_DAYS, OFFLINE_PERCENT, USAGE_PERCENT
 from sentari.web.probes import blueprint as probes
 from tests.conftest import SECRET
@@ -118,6 +120,18 @@ def test_the_table_of_states_is_the_code_s_table() -> None:
     documented = {code(state)[0]: gate for state, _when, gate in table}
     assert documented == {state.value: GATE_WORDS[gate.value] for state, gate in GATES.items()}
     assert list(documented) == [state.value for state in GATES]
+
+
+def test_every_kind_of_tampering_is_documented() -> None:
+    text = section(DOCS / "licensing.md", "Tampering")
+    documented = re.findall(r"^\| [^`].* \| `(\w+)`(?: \(.*\))? \|$", text, re.M)
+    assert documented == [kind.value for kind in Kind]
+
+
+def test_every_action_about_licensing_is_documented() -> None:
+    text = section(DOCS / "licensing.md", "The audit chain")
+    actions = {value for name, value in vars(history).items() if name.isupper() and name[0] != "_"}
+    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text)) == actions
 
 
 def test_the_thresholds_of_warnings_are_the_code_s() -> None:
