@@ -130,7 +130,7 @@ def is_skewed(skew: timedelta | None) -> bool:
 def is_rolled_back(floor: Floor, wall: datetime) -> bool:
     """Tell whether the wall clock is more than five minutes behind the floor.
 
-    As far behind as a fresh reply found it already, it was wrong then and not turned back.
+    As far as a fresh reply found it wrong already, it was not turned back, or was set right.
     """
     return _behind(floor, wall) > TOLERANCE
 
@@ -141,8 +141,7 @@ def has_caught_up(floor: Floor, wall: datetime) -> bool:
 
 
 def _behind(floor: Floor, wall: datetime) -> timedelta:
-    known = max(-floor.skew, ZERO) if floor.skew is not None else ZERO
-    return floor.at - wall - known
+    return floor.at - wall - abs(floor.skew or ZERO)
 
 
 def begun(floor: Floor, wall: datetime) -> Floor:

@@ -95,6 +95,11 @@ class LogWatch:
             self._thread = threading.Thread(target=self._run, name="audit-walk", daemon=True)
             self._thread.start()
 
+    def wait(self) -> None:
+        """Return when no walk is under way."""
+        if self._thread is not None:
+            self._thread.join()
+
     def walk_if_due(self) -> None:
         """Walk the log if the stored reply is another one than at the last walk of this process.
 

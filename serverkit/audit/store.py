@@ -1,7 +1,8 @@
 """The audit log's tables, its triggers, and the one way to append to it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -143,15 +144,18 @@ class AuditStore:
         found: str | None = session.scalar(select(self._event.hash).where(self._event.seq == seq))
         return found
 
-    def entries(self, session: Session) -> Iterator[AuditEntry]:
+    def entries(self, session: Session) -> Generator[AuditEntry, None, None]:
         """Yield all links in order without holding them in memory."""
         query = select(self._event).order_by(self._event.seq)
-        for row in session.scalars(query.execution_options(yield_per=500)):
-            yield row.entry()
+        # Closed, because PostgreSQL keeps a cursor open for whoever stops half-way.
+        with closing(session.scalars(query.execution_options(yield_per=500))) as rows:
+            for row in rows:
+                yield row.entry()
 
     def verify(self, session: Session) -> Verdict:
         """Walk the whole chain and compare its end with the head row."""
-        verdict = verify(self.entries(session))
+        with closing(self.entries(session)) as entries:
+            verdict = verify(entries)
         problem = self._cut(session, verdict.seq, verdict.head) if verdict.intact else None
         if problem:
             return Verdict(verdict.checked, verdict.seq, verdict.head, verdict.seq + 1, problem)
