@@ -22,8 +22,9 @@ USER 0
 RUN install -d -o 10001 -g 0 -m 0770 /var/lib/sentari-license-server
 USER 10001:0
 VOLUME /var/lib/sentari-license-server
+EXPOSE 8001
 HEALTHCHECK --interval=30s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8001/healthz', timeout=2)"]
 CMD ["gunicorn", "--config", "license_server/gunicorn.conf.py"]
 
 FROM base AS server
