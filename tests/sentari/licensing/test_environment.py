@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from license_token.license_key import LicenseKey
 from sentari.licensing import service
 from sentari.licensing.exchange import check_in
 from tests.clocks import FakeClock
