@@ -12,7 +12,10 @@ from tests.browser.watched import Watched
 from tests.live.servers import Server, Vendor
 
 HERE = Path(__file__).parent
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
+WITHOUT_CHROMIUM = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="chromium is not installed (apt install chromium)"
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,22 +32,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(WITHOUT_CHROMIUM)
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("chromium is not installed; the browser tests need it (apt install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-# Asking for the browser first, so that nothing is started where there is none.
 @pytest.fixture(scope="package")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     vendor = Vendor(tmp_path_factory.mktemp("browser") / "vendor")
     vendor.server.start()
     directory = tmp_path_factory.mktemp("browser") / "sentari"
@@ -64,9 +65,11 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
     pages: list[Watched] = []
 
-    def open_page(*, signed_in: bool = True, javascript: bool = True) -> Watched:
+    def open_page(
+        *, signed_in: bool = True, javascript: bool = True, url: str = site.server.url
+    ) -> Watched:
         context = browser.new_context(
-            base_url=site.server.url,
+            base_url=url,
             viewport={"width": 1280, "height": 860},
             color_scheme="light",
             reduced_motion="reduce",  # no color is measured halfway between two
@@ -75,7 +78,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
         contexts.append(context)
         if signed_in:
             context.add_cookies(site.cookies())
-        pages.append(Watched(context.new_page(), site.server.url))
+        pages.append(Watched(context.new_page(), url))
         return pages[-1]
 
     yield open_page

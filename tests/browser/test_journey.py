@@ -1,12 +1,15 @@
 """What an operator does on the first day, in a real browser, with scripts and without."""
 
+import re
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.site import Site
 from tests.browser.watched import Watched
-from tests.live.servers import ADMIN, PASSWORD
+from tests.live.servers import ADMIN, PASSWORD, Server
 
 
 def sign_in(opened: Watched) -> None:
@@ -20,6 +23,27 @@ def sign_in(opened: Watched) -> None:
 def paste(opened: Watched, text: str) -> None:
     opened.page.get_by_label("License key or reply").fill(text)
     opened.page.get_by_role("button", name="Install").click()
+
+
+def test_the_first_admin_is_made_with_the_token_of_the_log(
+    site: Site, open_page: Open, tmp_path: Path
+) -> None:
+    nobody = {"SENTARI_BOOTSTRAP_ADMIN_EMAIL": "", "SENTARI_BOOTSTRAP_ADMIN_PASSWORD": ""}
+    server = Server(tmp_path / "new", site.vendor, workers=1, **nobody).start()
+    try:
+        opened = open_page(signed_in=False, url=server.url)
+        page = opened.page
+        page.goto("/setup")
+        opened.inspect("setup")
+        found = re.search(r"setup token ([0-9a-f]{32})", server.server.log.read_text())
+        assert found is not None
+        page.get_by_label("Setup token").fill(found[1])
+        page.get_by_label("E-mail").fill(ADMIN)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Create admin").click()
+        expect(page.get_by_text("Sentari is set up. Sign in.")).to_be_visible()
+    finally:
+        server.server.stop()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
