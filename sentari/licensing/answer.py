@@ -140,7 +140,7 @@ def _refusal(answer: Answer) -> CheckInError:
     detail = f"The license server answered HTTP {answer.status}"
     return CheckInError(
         _CAUSE_OF_CODE.get(code or "", Cause.HTTP_STATUS),
-        f"{detail}: {words}" if words else f"{detail}.",
+        f"{detail}: {words.rstrip('.')}." if words else f"{detail}.",
         code=code,
         retry_after_seconds=retry_after_seconds(answer),
     )
