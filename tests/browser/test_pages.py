@@ -8,19 +8,20 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.browser.site import HOSTILE, Site
 
+# A few rows of each list: axe looks at every one, and they are all alike.
 PAGES = {
     "overview": "/",
     "devices": "/devices",
     "devices-none-found": "/devices?search=nothing-is-called-so",
-    "device": "/devices/{web01}",
+    "device": "/devices/{web01}?page_size=9",
     "device-hostile": "/devices/{hostile}",
     "device-without-packages": "/devices/{kiosk}",
     "scans": "/devices/{web01}/scans",
-    "packages": "/packages",
-    "package": "/packages/pypi/pip",
+    "packages": "/packages?page_size=9",
+    "package": "/packages/pypi/pip?page_size=9",
     "package-with-many-places": "/packages/npm/many-places",
     "enrollment": "/settings/enrollment",
-    "audit": "/audit",
+    "audit": "/audit?page_size=9",
     "audit-verify": "/audit/verify",
     "users": "/settings/users",
     "api-tokens": "/settings/api-tokens",
@@ -80,7 +81,7 @@ def test_every_license_state_is_told_on_the_license_page_and_on_the_others(
         expect(opened.page.get_by_role("heading", name=headline)).to_be_visible()
         opened.inspect(f"license-{state}")
         if state in ("grace", "read_only", "locked_out"):  # a banner, a louder one, the 402 page
-            opened.page.goto("/packages")
+            opened.page.goto(PAGES["packages"])
             opened.inspect(f"packages-{state}")
     finally:
         site.be_unlicensed()
