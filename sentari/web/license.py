@@ -141,7 +141,6 @@ def offline() -> ResponseReturnValue:
         armored=armor_request(document),
         request_view=disclose(document),
         qr=qr_code(document),
-        issuer=current().licensing.issuer,
         nonce_days=NONCE_LIFETIME_DAYS,
     )
 
