@@ -100,6 +100,7 @@ def inspection_report(reply: Reply) -> dict[str, Any]:
     """Return what a verified reply says, whether it fits this server or not."""
     claims, certificate = reply.claims, reply.certificate
     return {
+        "verified": True,
         "issuer": claims.issuer,
         "license_id": claims.license_id,
         "instance_id": None if claims.presigned else claims.audience,

@@ -11,7 +11,8 @@ from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory
-from tests.sentari.licensing.world import World, make_world
+from tests.sentari.licensing.world import ISSUER, World, make_world
+from tests.simulators.license_server import LicenseServerSimulator
 
 
 @pytest.fixture
@@ -97,9 +98,24 @@ def test_inspect_verifies_and_installs_nothing(world: World, tmp_path: Path) -> 
     path = tmp_path / "reply.txt"
     path.write_text(world.vendor.presigned(world.vendor.issue(tier="gold")))
     found = json.loads(run(world, "inspect", str(path), "--json").stdout)
-    assert (found["tier"], found["presigned"]) == ("gold", True)
+    assert (found["verified"], found["tier"], found["presigned"]) == (True, "gold", True)
+    assert (found["instance_id"], found["max_devices"]) == (None, 100)
+    assert found["signing_key"]
+    assert found["certificate_valid_from"] < found["issued_at"] < found["certificate_valid_until"]
     assert "tier: gold" in run(world, "inspect", str(path)).output
     assert world.state == "unlicensed"
+
+
+def test_inspect_names_what_does_not_verify(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "reply.txt"
+    genuine = world.vendor.presigned(world.vendor.issue())
+    foreign = LicenseServerSimulator(ISSUER, world.clock)
+    forged = foreign.presigned(foreign.issue())
+    for text, fault in ((forged, "not trusted"), (genuine.replace(".", ".A", 1), "signature")):
+        path.write_text(text)
+        done = run(world, "inspect", str(path))
+        assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert fault in done.stderr
 
 
 @pytest.mark.parametrize("content", [b"nonsense", b"\xff\xfe", b"x" * (64 * 1024 + 1)])
