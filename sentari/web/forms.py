@@ -1,14 +1,14 @@
 """Forms of the pages; every field has a limit."""
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, IntegerField, PasswordField, SelectField, StringField
+from wtforms import EmailField, IntegerField, PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from sentari.accounts.api_tokens import LONGEST_DAYS
 from sentari.accounts.models import ROLES
 from serverkit.passwords import LONGEST, SHORTEST
 
-_ROLE_CHOICES = [(role, role.capitalize()) for role in ROLES]
+_ROLE_CHOICES = [SelectChoice(role, role.capitalize()) for role in ROLES]
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]
