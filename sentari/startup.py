@@ -1,7 +1,7 @@
 """What happens when a server starts: schema and first admin once, a thread in each worker."""
 
 import logging
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from flask import Flask
@@ -9,6 +9,7 @@ from flask import Flask
 from sentari.accounts.service import AccountError, any_user, create_first_admin
 from sentari.extensions import Sentari, current, db, writing
 from sentari.licensing.ledger import LogWatch
+from sentari.licensing.recount import Recount
 from sentari.licensing.scheduler import Scheduler
 from sentari.licensing.service import keep_time
 from sentari.licensing.service import prepare as prepare_licensing
@@ -46,7 +47,8 @@ def create_scheduler(app: Flask) -> Scheduler:
     sentari: Sentari = app.extensions["sentari"]
     licensing = sentari.licensing
     watch = LogWatch(licensing, app.app_context)
-    jobs = (lambda: keep_time(licensing), watch.start, licensing.snapshot.refresh)
+    keep = partial(keep_time, licensing)
+    jobs = (keep, watch.start, Recount(licensing), licensing.snapshot.refresh)
     return Scheduler(licensing, app.app_context, minute_jobs=jobs)
 
 

@@ -111,7 +111,7 @@ def _find(session: Session, machine_id: str | None) -> Device | None:
 def _take_place(session: Session, machine_id: str | None, license_status: LicenseStatus) -> None:
     """Count a new device before it is added, so that a missing totals row is made right."""
     try:
-        caps.take_device_places(session, license_status)
+        caps.take_device_place(session, license_status)
     except Problem:
         # The last place may have gone to this very machine.
         if not _is_there(session, machine_id):

@@ -20,11 +20,18 @@ RETRY_AFTER_SECONDS = 3600
 _ROW = 1
 
 
-def take_device_places(session: Session, status: LicenseStatus, count: int = 1) -> None:
-    """Count new devices; raise Problem 402 `device_limit_reached` when they do not all fit."""
+def take_device_place(session: Session, status: LicenseStatus) -> None:
+    """Count a new device; raise Problem 402 `device_limit_reached` when it does not fit.
+
+    To be called before the device is inserted. The rows themselves are counted, under the
+    totals row's lock: an edited total must give no place.
+    """
     limit = status.limits.devices
-    if not _raise(session, InventoryTotals.devices, count, limit):
-        raise _limit_reached(status, "device", usage(session).devices, limit)
+    _change(session, InventoryTotals.devices, InventoryTotals.devices)
+    used = session.scalar(select(func.count()).select_from(Device)) or 0
+    if limit is not None and used >= limit:
+        raise _limit_reached(status, "device", used, limit)
+    _change(session, InventoryTotals.devices, used + 1)
 
 
 def release_device_places(session: Session, count: int = 1) -> None:

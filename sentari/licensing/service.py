@@ -13,7 +13,7 @@ from license_token.armor import armor_request
 from license_token.errors import LicenseTokenError, MalformedError
 from license_token.license_key import LicenseKey, looks_like_reply
 from sentari.extensions import writing
-from sentari.licensing import caps, history, store
+from sentari.licensing import history, store
 from sentari.licensing.acceptance import ReplyRefusedError
 from sentari.licensing.application import Arrival, apply_reply, check_reply, verified
 from sentari.licensing.core import Licensing
@@ -22,6 +22,7 @@ from sentari.licensing.identity import ensure_identity
 from sentari.licensing.models import ROW, Instance
 from sentari.licensing.outstanding import open_request
 from sentari.licensing.preview import Preview, preview
+from sentari.licensing.recount import recount
 from sentari.licensing.refusals import (
     BusyError,
     LicensingRefusedError,
@@ -167,10 +168,7 @@ def prepare(licensing: Licensing) -> None:
         record = store.check_in_record(session)
         if record is not None and not asked_lately(record.attempted_at, now):
             store.ask_soon(session)
-        before, counted = caps.correct_totals(session)
-        if before != counted:
-            detail = {"stored": vars(before), "counted": vars(counted)}
-            history.tell(session, now, history.TOTALS_CORRECTED, detail)
+    recount(licensing)
     with writing() as session:
         licensing.time.begin(session, claims)
     try:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from sentari.extensions import db, writing
-from sentari.inventory.models import InventoryTotals
+from sentari.inventory.models import Device, InventoryTotals
 from sentari.licensing import caps
 from sentari.licensing.state import Facts, LicenseStatus, Usage, evaluate
 from serverkit.problems import Problem
@@ -33,6 +34,20 @@ def write(app: Flask, work: Callable[[Session], object]) -> Usage:
         return caps.usage(db.session())
 
 
+def enroll(session: Session, license_status: LicenseStatus) -> None:
+    """Take a place and fill it, as a registration does."""
+    caps.take_device_place(session, license_status)
+    words = {"os": "linux", "arch": "amd64", "agent_version": "1"}
+    times = {"enrolled_at": ISSUED, "last_seen_at": ISSUED}
+    session.add(Device(uid=str(uuid4()), hostname="h", **words, **times))
+    session.flush()
+
+
+def remove_all(session: Session) -> None:
+    session.execute(delete(Device))
+    caps.release_device_places(session)
+
+
 def refusal(app: Flask, work: Callable[[Session], object]) -> Problem:
     with pytest.raises(Problem) as caught:
         write(app, work)
@@ -41,30 +56,24 @@ def refusal(app: Flask, work: Callable[[Session], object]) -> Problem:
 
 def test_devices_are_counted_up_to_the_cap_and_refused_past_it(app: Flask) -> None:
     license_status = status(max_devices=2)
-    assert write(app, lambda s: caps.take_device_places(s, license_status)).devices == 1
-    assert write(app, lambda s: caps.take_device_places(s, license_status)).devices == 2
-    problem = refusal(app, lambda s: caps.take_device_places(s, license_status))
+    assert write(app, lambda s: enroll(s, license_status)).devices == 1
+    assert write(app, lambda s: enroll(s, license_status)).devices == 2
+    problem = refusal(app, lambda s: enroll(s, license_status))
     assert (problem.status, problem.code) == (402, "device_limit_reached")
     assert (problem.members["used"], problem.members["limit"]) == (2, 2)
     assert problem.members["license_state"] == "active"
     assert problem.headers["Retry-After"] == "3600"
 
 
-def test_several_places_are_taken_together_or_not_at_all(app: Flask) -> None:
-    license_status = status(max_devices=3)
-    refusal(app, lambda s: caps.take_device_places(s, license_status, 4))
-    assert write(app, lambda s: caps.take_device_places(s, license_status, 3)).devices == 3
-
-
 def test_without_a_license_no_device_fits(app: Flask) -> None:
     unlicensed = evaluate(None, Facts(), ISSUED)
-    problem = refusal(app, lambda s: caps.take_device_places(s, unlicensed))
+    problem = refusal(app, lambda s: enroll(s, unlicensed))
     assert problem.members["license_state"] == "unlicensed"
 
 
 def test_a_license_without_caps_counts_and_refuses_nothing(app: Flask) -> None:
     unlimited = status(max_devices=None, max_packages=None)
-    assert write(app, lambda s: caps.take_device_places(s, unlimited, 10**6)).devices == 10**6
+    assert [write(app, lambda s: enroll(s, unlimited)).devices for _ in range(3)] == [1, 2, 3]
     assert write(app, lambda s: caps.change_packages(s, unlimited, 10**9)).packages == 10**9
 
 
@@ -86,11 +95,11 @@ def test_what_does_not_raise_the_total_fits_over_the_cap_too(app: Flask) -> None
 
 def test_removed_devices_and_packages_make_room(app: Flask) -> None:
     license_status = status(max_devices=1, max_packages=5)
-    write(app, lambda s: caps.take_device_places(s, license_status))
+    write(app, lambda s: enroll(s, license_status))
     write(app, lambda s: caps.change_packages(s, license_status, 5))
-    write(app, caps.release_device_places)
+    write(app, remove_all)
     write(app, lambda s: caps.release_packages(s, 5))
-    assert write(app, lambda s: caps.take_device_places(s, license_status)) == Usage(1, 0)
+    assert write(app, lambda s: enroll(s, license_status)) == Usage(1, 0)
 
 
 def test_a_total_never_goes_below_zero(app: Flask) -> None:
@@ -99,7 +108,7 @@ def test_a_total_never_goes_below_zero(app: Flask) -> None:
 
 def test_a_rolled_back_transaction_gives_its_places_back(app: Flask) -> None:
     def fails(session: Session) -> None:
-        caps.take_device_places(session, status())
+        enroll(session, status())
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -109,11 +118,18 @@ def test_a_rolled_back_transaction_gives_its_places_back(app: Flask) -> None:
 
 
 def test_edited_or_deleted_totals_are_corrected_from_what_is_there(app: Flask) -> None:
-    write(app, lambda s: caps.take_device_places(s, status(), 5))
+    write(app, lambda s: s.execute(insert(InventoryTotals).values(id=1, devices=5, packages=5)))
     assert write(app, caps.correct_totals) == Usage(0, 0)
-    write(app, lambda s: caps.take_device_places(s, status(), 5))
+    write(app, lambda s: s.execute(update(InventoryTotals).values(packages=9)))
     assert write(app, lambda s: s.execute(delete(InventoryTotals))) == Usage(0, 0)
-    assert write(app, lambda s: caps.take_device_places(s, status())) == Usage(1, 0)
+    assert write(app, lambda s: enroll(s, status())) == Usage(1, 0)
+
+
+def test_an_edited_total_gives_no_place(app: Flask) -> None:
+    license_status = status(max_devices=1)
+    write(app, lambda s: enroll(s, license_status))
+    write(app, lambda s: s.execute(update(InventoryTotals).values(devices=-10)))
+    assert refusal(app, lambda s: enroll(s, license_status)).members["used"] == 1
 
 
 def test_of_eight_who_want_the_last_place_exactly_one_gets_it(app: Flask) -> None:
@@ -121,7 +137,7 @@ def test_of_eight_who_want_the_last_place_exactly_one_gets_it(app: Flask) -> Non
 
     def ask(_number: int) -> bool:
         try:
-            write(app, lambda s: caps.take_device_places(s, license_status))
+            write(app, lambda s: enroll(s, license_status))
         except Problem:
             return False
         finally:
@@ -132,6 +148,6 @@ def test_of_eight_who_want_the_last_place_exactly_one_gets_it(app: Flask) -> Non
     with ThreadPoolExecutor(8) as pool:
         for _round in range(10):
             assert sum(pool.map(ask, range(8))) == 1
-            write(app, caps.release_device_places)
+            write(app, remove_all)
     with app.app_context():
         assert db.session.scalars(select(InventoryTotals.devices)).all() == [0]
