@@ -67,9 +67,12 @@ def apply_reply(
     if arrival.online and past.recorded and past.recorded.jti == reply.claims.jti:
         return
     request, expected = _accepted(session, licensing, past, reply.claims, arrival, now)
-    licensing.time.hear(session, past, reply.claims, request.created_at if request else None)
+    made_at = request.created_at if request else None
+    timely = licensing.time.hear(session, past, reply.claims, made_at)
     action = _store(session, reply, past, request)
     failed = store.record_success(session, now, licensing.schedule)
+    if arrival.online and not timely:
+        store.ask_soon(session)
     if failed is not None:
         history.tell(session, now, history.CHECK_IN_RECOVERED, {"cause": failed})
     _record(session, action, reply.claims, arrival, now, expected.instance_id)

@@ -64,21 +64,23 @@ class Timekeeper:
 
     def hear(
         self, session: Session, past: History, claims: ReplyClaims, made_at: datetime | None
-    ) -> None:
+    ) -> bool:
         """Set the floor by a reply that is applied in this transaction.
 
         `made_at` is when its request was made, by this clock; None for a reply without one,
-        which says only what time it was at least.
+        which says only what time it was at least. Tell whether the vendor's time is known by
+        it: an old request may have been answered long ago, and then a new one tells more.
         """
         stored = clock_store.read_floor(session, self._vault)
         floor, wall = self._learn(session, stored, past, None)
         if made_at is None:
-            return
+            return False
         heard = rules.confirmed(floor, wall, claims.issued_at, max(wall, floor.at) - made_at)
         clock_store.write_floor(session, self._vault, heard)
         if rules.is_skewed(heard.skew) and not rules.is_skewed(floor.skew):
             detail = {**_seconds("ahead_seconds", heard.skew), "issued_at": claims.issued_at}
             history.tell(session, wall, history.CLOCK_SKEW, detail)
+        return heard.at - moment(claims.issued_at) <= rules.TOLERANCE
 
     def _keep(self, session: Session, claims: ReplyClaims | None, *, starting: bool) -> None:
         history.lock_history(session)
@@ -131,10 +133,12 @@ def _first(
 ) -> Floor:
     """Return the floor that a process begins with.
 
-    A row that verifies may be an older one that was put back, so what the log tells counts too.
+    A row that verifies may be an older one that was put back, so what the log tells counts too;
+    its events were written by the wall clock, and are believed as far as that would be.
     """
     recorded = clock_store.recorded_floor(session)
-    known = [at for at in (recorded, clock_store.newest_event(session, wall)) if at]
+    believed = min(wall, stored.floor.at + rules.LARGEST_STEP) if stored.floor else wall
+    known = [at for at in (recorded, clock_store.newest_event(session, believed)) if at]
     if claims is not None:
         known.append(moment(claims.issued_at))
     newest = max(known, default=wall)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from sentari.extensions import db
+from sentari.audit.store import record
+from sentari.extensions import db, writing
 from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause
@@ -131,6 +132,41 @@ def test_the_next_request_tells_the_vendor_and_its_reply_sets_the_time(each_worl
     world.do(check_in)
     requests = next(iter(world.vendor.license_of(key).activations.values())).requests
     assert [request.findings for request in requests] == [(), ("clock_rollback",), ()]
+
+
+def test_a_reply_to_an_old_request_is_followed_by_a_new_one_when_the_time_is_in_doubt(
+    each_world: World,
+) -> None:
+    world = each_world
+    vendors = world.vendor.clock = FakeClock(world.clock.now())
+    world.install(world.vendor.issue(max_offline_days=30))
+    world.vendor.unavailable = CheckInError(Cause.DNS, "No such name.")
+    with pytest.raises(CheckInError):
+        world.do(check_in)
+    world.clock.turn_wall(20 * HOUR)
+    save(world)
+    world.clock.turn_wall(-20 * HOUR)
+    world.clock.advance(HOUR)
+    vendors.advance(HOUR)
+    world.vendor.unavailable = None
+    scheduler = create_scheduler(world.app)
+    for calls in (2, 3, 3):
+        scheduler.tick()
+        assert world.vendor.calls == calls
+    assert abs(ahead(world)) < MINUTE
+
+
+def test_a_long_outage_alone_puts_the_time_in_no_doubt(world: World) -> None:
+    world.install(world.vendor.issue(max_offline_days=30))
+    world.vendor.unavailable = CheckInError(Cause.DNS, "No such name.")
+    with pytest.raises(CheckInError):
+        world.do(check_in)
+    run(world, 5 * HOUR)
+    world.vendor.unavailable = None
+    scheduler = create_scheduler(world.app)
+    for _ in range(3):
+        scheduler.tick()
+    assert world.vendor.calls == 2
 
 
 def test_every_worker_learns_of_a_lowered_floor(each_world: World) -> None:
@@ -345,6 +381,31 @@ def test_events_that_a_clock_ahead_wrote_do_not_bind_a_start(world: World) -> No
     world.clock.turn_wall(-90 * DAY)
     restart(world)
     assert abs(ahead(world)) < MINUTE
+
+
+def test_a_worker_that_starts_while_the_clock_is_ahead_believes_it_no_more_than_others(
+    each_world: World,
+) -> None:
+    world = offline(each_world)
+    world.clock.turn_wall(4 * DAY)
+    assert world.state == "offline_exceeded", "and the log has an event of that day now"
+    restart(world)
+    save(world)
+    world.clock.turn_wall(-4 * DAY)
+    assert world.state == "active"
+    assert abs(ahead(world)) < MINUTE
+
+
+def test_events_bind_a_start_with_an_older_row(world: World) -> None:
+    offline(world)
+    old = row(world)
+    run(world, 50 * MINUTE)
+    with world.context(), writing() as session:
+        record(session, at=world.clock.now(), actor="system", action="DEVICE_REMOVED")
+    put_back(world, old)
+    restart(world)
+    world.clock.turn_wall(-50 * MINUTE)
+    assert ahead(world) >= 50 * MINUTE
 
 
 def test_a_held_back_reply_does_not_turn_the_time_back(airgap: World) -> None:
