@@ -62,8 +62,7 @@ class Claim:
             Lease.holder.is_(None),
             Lease.holder == self.holder,
             Lease.expires_at <= now,
-            # Nobody's claim lasts that long: the clock was turned back since.
-            Lease.expires_at > until,
+            Lease.expires_at > self._latest(now),
         )
         claimed = session.execute(
             update(Lease)
@@ -74,5 +73,13 @@ class Claim:
         return bool(claimed.rowcount == 1)  # type: ignore[attr-defined]
 
     def _lapsed(self, lease: Lease, now: datetime) -> bool:
-        until = now + timedelta(seconds=self.seconds)
-        return lease.expires_at is None or lease.expires_at <= now or lease.expires_at > until
+        at = lease.expires_at
+        return at is None or at <= now or at > self._latest(now)
+
+    def _latest(self, now: datetime) -> datetime:
+        """Return when any claim has ended, unless the clock was turned back since it was made.
+
+        Twice as long as one lasts: the holder may have looked at its clock a moment later, or
+        have one that is a little ahead.
+        """
+        return now + timedelta(seconds=2 * self.seconds)

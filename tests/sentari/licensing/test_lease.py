@@ -88,13 +88,19 @@ def test_leases_of_different_names_do_not_meet(app: Flask) -> None:
     assert take(app, claim("second", name="check-in"))
 
 
-@pytest.mark.parametrize(("back", "gone"), [(-1, True), (0, False)])
+@pytest.mark.parametrize(("back", "gone"), [(-111, True), (-110, False), (-109, False)])
 def test_a_lease_from_before_the_clock_was_turned_back_keeps_nobody_out(
     app: Flask, back: int, gone: bool
 ) -> None:
     take(app, claim())
     assert held(app, claim(), back) is not gone
     assert take(app, claim("second"), back) is gone
+
+
+def test_a_rival_whose_look_at_the_clock_was_a_moment_earlier_does_not_get_it(app: Flask) -> None:
+    take(app, claim(), 1)
+    assert not take(app, claim("second"))
+    assert held(app, claim())
 
 
 def test_of_rivals_that_come_at_once_one_gets_the_lease(app: Flask) -> None:
