@@ -25,6 +25,15 @@ def told(world: World) -> list[tuple[str, int]]:
     return [(detail["code"], detail["threshold"]) for detail in found]
 
 
+def use(world: World, packages: int) -> None:
+    """Have the server count so many packages."""
+    world.edit(
+        "INSERT INTO inventory_totals (id, devices, packages) VALUES (1, 0, :n) "
+        "ON CONFLICT (id) DO UPDATE SET packages = :n",
+        n=packages,
+    )
+
+
 def ended(world: World) -> list[list[str]]:
     return [event.details()["codes"] for event in world.events(ENDED)]
 
@@ -88,13 +97,13 @@ def test_usage_is_told_when_it_rises_and_when_it_falls(each_world: World) -> Non
     world = each_world
     world.install(world.vendor.issue(max_packages=100))
     for packages, codes in ((79, 0), (80, 1), (81, 1), (90, 2), (100, 3)):
-        world.edit("UPDATE inventory_totals SET packages = :n", n=packages)
+        use(world, packages)
         world.status()
         assert len(told(world)) == codes, packages
-    world.edit("UPDATE inventory_totals SET packages = 85")
+    use(world, 85)
     world.status()
     assert (len(told(world)), ended(world)) == (3, [["packages_usage"]])
-    world.edit("UPDATE inventory_totals SET packages = 95")
+    use(world, 95)
     world.status()
     assert told(world)[-1] == ("packages_usage", 90)
 
@@ -113,7 +122,7 @@ def test_two_workers_tell_a_crossing_once(
     with other.app_context():
         other.extensions["sentari"].licensing.snapshot.status()
         db.session.remove()
-    world.edit("UPDATE inventory_totals SET packages = 9")
+    use(world, 9)
     world.clock.ticks += 2
     for app in (world.app, other, world.app):
         with app.app_context():

@@ -12,6 +12,7 @@ from sentari.licensing.warnings import LicenseWarning, visible_to, warnings
 from sentari.web.gate import BANNER_TITLES
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory
+from tests.sentari.licensing.test_crossings import use
 from tests.sentari.licensing.world import World, make_world
 from tests.sentari.web.test_license import PAGE, signed_in
 
@@ -36,7 +37,7 @@ def long_offline(world: World) -> None:
 
 def full(world: World) -> None:
     world.install(world.vendor.issue(max_packages=10, max_offline_days=365))
-    world.edit("UPDATE inventory_totals SET packages = 10")
+    use(world, 10)
 
 
 def in_grace(world: World) -> None:
