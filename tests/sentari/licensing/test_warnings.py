@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from sentari.licensing.clock import ClockReading
 from sentari.licensing.state import Facts, State, Usage, evaluate
 from sentari.licensing.warnings import EXPIRY_DAYS, LicenseWarning, Severity, visible_to, warnings
 from tests.sentari.licensing.samples import DAY, EXPIRY, ISSUED, SECOND, make_claims
@@ -102,3 +103,33 @@ def test_the_loudest_warning_comes_first_and_the_states_before_its_equals() -> N
         ("devices_usage", "danger"),
         ("grace", "warning"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "1 second"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7199, "119 minutes"),
+        (7200, "2 hours"),
+        (172_799, "47 hours"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_wrong_clock_is_told_to_admins_in_words(seconds: int, words: str) -> None:
+    span = timedelta(seconds=seconds)
+    facts = Facts(clock=ClockReading(offset=-span, rolled_back=True))
+    back = found("clock_rollback", EXPIRY - 90 * DAY, facts)
+    assert back is not None
+    assert f"it is {words} behind" in back.text
+    assert visible_to([back], admin=False) == []
+
+
+def test_a_wrong_clock_is_told_in_which_direction_and_in_every_state() -> None:
+    for sign, words in ((1, "2 hours ahead of"), (-1, "2 hours behind")):
+        facts = Facts(clock=ClockReading(skew=sign * timedelta(hours=2)), tampering="It was.")
+        skew = found("clock_skew", EXPIRY, facts)
+        assert skew is not None
+        assert words in skew.text
+    assert found("clock_skew", EXPIRY, Facts()) is None
