@@ -195,7 +195,7 @@ def _clock(offsets: Mapping[str, float]) -> Metric:
         labels=["source"],
     )
     for source, seconds in offsets.items():
-        family.add_metric([source], seconds)
+        family.add_metric([source], round(seconds, 3))  # no machine is set to the microsecond
     return family
 
 

@@ -48,11 +48,11 @@ class Snapshot:
         self._status: LicenseStatus | None = None
         self._looked_at = self._silent_until = float("-inf")
 
-    def status(self) -> LicenseStatus:
-        """Return the status, looked up again when it is older than a second."""
-        if self._stale():
+    def status(self, max_age_seconds: float = MAX_AGE_SECONDS) -> LicenseStatus:
+        """Return the status, looked up again when it is older than `max_age_seconds`."""
+        if self._stale(max_age_seconds):
             with self._looking:
-                if self._stale():
+                if self._stale(max_age_seconds):
                     self._look()
             self._report()
         return self.latest()
@@ -73,8 +73,8 @@ class Snapshot:
         """Return the signing key of the license that was found last."""
         return self._found.kid if self._found else None
 
-    def _stale(self) -> bool:
-        return self._clock.monotonic() - self._looked_at >= MAX_AGE_SECONDS
+    def _stale(self, max_age_seconds: float) -> bool:
+        return self._clock.monotonic() - self._looked_at >= max_age_seconds
 
     def _look(self) -> None:
         now = self._clock.now()

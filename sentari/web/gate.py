@@ -20,6 +20,7 @@ OPEN = {
     "write": frozenset({Gate.FULL}),
     "ingest": frozenset({Gate.FULL}),
 }
+REFUSAL_MAX_AGE_SECONDS = 0.05
 _TITLES = {
     Gate.READ_ONLY: "The license allows reading only",
     Gate.LOCKED: "The license has locked this server",
@@ -36,7 +37,11 @@ def enforce(gate_class: str) -> None:
     if gate_class == "open":
         return
     # Straight from the snapshot: this runs before every view, and costs a microsecond.
-    status = current().licensing.snapshot.status()
+    snapshot = current().licensing.snapshot
+    if allowed(gate_class, snapshot.status().gate):
+        return
+    # Another worker may have opened the gate just now: nobody is refused by an old look.
+    status = snapshot.status(REFUSAL_MAX_AGE_SECONDS)
     if not allowed(gate_class, status.gate):
         raise license_required(status, gate_class)
 

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
+from sentari.accounts.service import hash_token
+from sentari.agents.models import DeviceCredential
+from sentari.extensions import writing
+from sentari.inventory.models import Device
 from sentari.licensing.state import GATES, State
 from sentari.web.access import access_of
 from tests.clocks import FakeClock
@@ -110,12 +115,26 @@ def test_in_each_state_exactly_the_closed_classes_answer_402(world: World, state
     add_user(world.app, "admin@example.com", "admin")
     client = world.app.test_client()
     sign_in(client, "admin@example.com")
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {device_token(world)}"
     refused = REFUSED[GATES[state].value]
     for rule, method, gate_class in requests_of(world.app):
         if rule.endpoint == "account.logout":
             continue  # It would end the session of the walk.
         status = answer(client, method, path_of(world.app, rule))
         assert (status == 402) is (gate_class in refused), (rule, method, status)
+
+
+def device_token(world: World) -> str:
+    """Enroll a device: what an agent asks before the license must find its identity."""
+    token, now = "strd_a token of the walk", world.clock.now()
+    words = {"hostname": "h", "os": "linux", "arch": "amd64", "agent_version": "1"}
+    with world.app.app_context(), writing() as session:
+        device = Device(uid=str(uuid4()), enrolled_at=now, last_seen_at=now, **words)
+        session.add(device)
+        session.flush()
+        digest = hash_token(token)
+        session.add(DeviceCredential(device_id=device.id, token_hash=digest, created_at=now))
+    return token
 
 
 def answer(client: FlaskClient, method: str, path: str) -> int:
