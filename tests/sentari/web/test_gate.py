@@ -56,6 +56,20 @@ def test_an_agent_in_front_of_a_closed_gate_is_told_to_come_again(world: World) 
     assert {"type", "title", "detail"} <= set(problem)
 
 
+@pytest.mark.parametrize(("age", "status"), [(0.049, 402), (0.051, 401)])
+def test_a_refusal_by_another_worker_is_never_older_than_a_twentieth_of_a_second(
+    world: World, make_app: AppFactory, sqlite_url: str, age: float, status: int
+) -> None:
+    other = make_app(
+        sqlite_url,
+        license_public_key_path=world.app.extensions["sentari"].settings.license_public_key_path,
+    ).test_client()
+    assert other.post("/api/v1/agent/scan", json={}).status_code == 402
+    world.install(world.vendor.issue())
+    world.clock.advance(age)
+    assert other.post("/api/v1/agent/scan", json={}).status_code == status
+
+
 def test_with_a_license_the_agent_is_asked_who_it_is(world: World) -> None:
     world.install(world.vendor.issue())
     world.clock.ticks += 1
