@@ -6,15 +6,18 @@ bin=.venv/bin
 # Every server that a test starts would compile all modules again.
 unset PYTHONDONTWRITEBYTECODE
 
-if ! command -v chromium >/dev/null; then
+# Debian's chromium for the browser tests, squid for the proxies' tests.
+for package in chromium squid-openssl; do
+  program=${package%-openssl}
+  if command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ]; then continue; fi
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing chromium for the browser tests ..."
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 ||
-      echo "chromium could not be installed: the browser tests are skipped."
+    echo "Installing $program ..."
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package"; } \
+      >/dev/null 2>&1 || echo "$program could not be installed: its tests are skipped."
   else
-    echo "chromium is not here and cannot be installed without root: the browser tests are skipped."
+    echo "$program is not here and cannot be installed without root: its tests are skipped."
   fi
-fi
+done
 
 echo "Checking format, rules, types and the Dockerfile ..."
 $bin/ruff format --check --quiet .
