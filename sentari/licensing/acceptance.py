@@ -20,7 +20,7 @@ class ReplyRefusedError(CheckInError):
 
 @dataclass(frozen=True)
 class Standing:
-    """The reply in force as the audit log remembers it."""
+    """The newest reply of a license as the audit log remembers it, in force or removed since."""
 
     license_id: str
     seq: int
@@ -110,5 +110,5 @@ def _check_newer(claims: ReplyClaims, expected: Expectation) -> None:
         raise ReplyRefusedError(
             Cause.STALE,
             f"The reply has number {claims.seq} of this license, but number {standing.seq} "
-            "is installed.",
+            "was installed here already.",
         )

@@ -120,13 +120,16 @@ def _expectation(
 ) -> Expectation:
     identity = ensure_identity(session, licensing.vault, now)
     standing = past.standing
+    once = history.last_bound(session, claims.license_id, identity.instance_id)
+    if standing is not None and standing.license_id == claims.license_id:
+        once = standing
     return Expectation(
         issuer=licensing.issuer,
         instance_id=identity.instance_id,
         confirmation=identity.confirmation,
         nonces=frozenset({request.nonce} if request else ()),
         airgap=licensing.airgap,
-        standing=standing,
+        standing=once,
         not_older_than=standing.issued_at if standing and arrival.online else None,
         seen_before=history.applied_before(session, claims.jti),
         bound_before=history.bound_before(session, claims.license_id),

@@ -50,9 +50,14 @@ class Event:
 
 @dataclass(frozen=True)
 class History:
-    """The newest events of each kind, as of log entry `head_seq`."""
+    """The newest events of each kind, as of log entry `head_seq`.
+
+    `end_seq` is the last entry that is there, and no other one unless somebody wrote or cut by
+    hand.
+    """
 
     head_seq: int = 0
+    end_seq: int = 0
     license: Event | None = None
     state: Event | None = None
     tampering: Event | None = None
@@ -113,7 +118,14 @@ class History:
 
     @property
     def log_problem(self) -> str | None:
-        """Return what the last walk over the log found broken, if no reply was applied since."""
+        """Return what is wrong with the log's end, or what the last walk over it found broken.
+
+        The latter only if no reply was applied since.
+        """
+        if self.end_seq != self.head_seq:
+            # An entry that somebody put far ahead would be newer than all that is written now.
+            # Told without numbers: each telling moves the head, and must not be news again.
+            return "it does not end with the entry that was written last"
         walk, license_seq = self.walk, self.license.seq if self.license else 0
         if walk is None or walk.action != CHAIN_BROKEN or walk.seq < license_seq:
             return None
@@ -122,10 +134,10 @@ class History:
 
 def read_history(session: Session, before: History | None = None) -> History:
     """Return what the log remembers; `before` saves reading again what was read already."""
-    head_seq, _ = audit_log.head(session)
-    if before is None or head_seq < before.head_seq:
+    head_seq, end_seq = audit_log.head(session)[0], audit_log.last_seq(session)
+    if before is None or head_seq < before.head_seq or end_seq != head_seq:
         before = History()
-    elif head_seq == before.head_seq:
+    elif (head_seq, end_seq) == (before.head_seq, before.end_seq):
         return before
 
     def newest(actions: Iterable[str], known: Event | None) -> Event | None:
@@ -133,6 +145,7 @@ def read_history(session: Session, before: History | None = None) -> History:
 
     return History(
         head_seq,
+        end_seq,
         newest((*_APPLIED, REMOVED), before.license),
         newest((STATE_CHANGED,), before.state),
         newest((TAMPER_DETECTED, TAMPER_CLEARED), before.tampering),
@@ -168,6 +181,26 @@ def bound_before(session: Session, license_id: str) -> bool:
     """Tell whether a reply made for this very server was once applied for the license."""
     bound = AuditEvent.detail.contains('"presigned":false', autoescape=True)
     return _any_applied(session, AuditEvent.target == license_id, bound)
+
+
+def last_bound(session: Session, license_id: str, instance_id: str) -> Standing | None:
+    """Return the last reply for a license that this very server had, removed since or not."""
+    query = (
+        select(AuditEvent)
+        .where(
+            AuditEvent.action.in_(_APPLIED),
+            AuditEvent.target == license_id,
+            AuditEvent.detail.contains('"presigned":false', autoescape=True),
+            AuditEvent.detail.contains(f'"instance_id":"{instance_id}"', autoescape=True),
+        )
+        .order_by(AuditEvent.seq.desc())
+        .limit(1)
+    )
+    found = session.scalars(query).first()
+    if found is None:
+        return None
+    detail = found.details()
+    return Standing(license_id, _number(detail.get("seq")), _number(detail.get("issued_at")))
 
 
 def fresh_seq(session: Session) -> int:

@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DDL, Integer, String, Table, Text, event, select
+from sqlalchemy import DDL, Integer, String, Table, Text, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -131,6 +131,10 @@ class AuditStore:
         """Return number and hash of the last link: (0, 64 zeros) before the first."""
         row = session.execute(select(self._head.seq, self._head.hash)).one_or_none()
         return (row.seq, row.hash) if row else (0, GENESIS)
+
+    def last_seq(self, session: Session) -> int:
+        """Return the number of the last link that is there, whatever the head row says."""
+        return session.scalar(select(func.max(self._event.seq))) or 0
 
     def newest(self, session: Session, actions: Iterable[str]) -> Any:
         """Return the newest event with one of the actions, or None."""
