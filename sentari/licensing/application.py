@@ -17,9 +17,9 @@ from sentari.licensing.acceptance import (
 )
 from sentari.licensing.causes import Cause
 from sentari.licensing.core import Licensing
-from sentari.licensing.identity import ensure_identity
+from sentari.licensing.identity import InstanceIdentity, ensure_identity
 from sentari.licensing.models import StoredRequest
-from sentari.licensing.outstanding import NONCE_LIFETIME
+from sentari.licensing.outstanding import NONCE_LIFETIME, made_at
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,14 @@ class Arrival:
     def online(self) -> bool:
         """Tell whether the reply answers a call of this server."""
         return self.nonce is not None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The request that a reply answers, and when it was made."""
+
+    stored: StoredRequest
+    made_at: datetime
 
 
 def verified(licensing: Licensing, text: str) -> Reply:
@@ -67,9 +75,10 @@ def apply_reply(
     if arrival.online and past.recorded and past.recorded.jti == reply.claims.jti:
         return
     request, expected = _accepted(session, licensing, past, reply.claims, arrival, now)
-    made_at = request.created_at if request else None
-    timely = licensing.time.hear(session, past, reply.claims, made_at)
-    action = _store(session, reply, past, request)
+    stored = request.stored if request else None
+    asked_at = request.made_at if request else None
+    timely = licensing.time.hear(session, past, reply.claims, asked_at)
+    action = _store(session, reply, past, stored)
     failed = store.record_success(session, now, licensing.schedule)
     if arrival.online and not timely:
         store.ask_soon(session)
@@ -93,20 +102,28 @@ def _accepted(
     claims: ReplyClaims,
     arrival: Arrival,
     now: datetime,
-) -> tuple[StoredRequest | None, Expectation]:
-    request = _request(session, claims, arrival, licensing.time.now())
-    expected = _expectation(session, licensing, past, claims, arrival, request, now)
+) -> tuple[_Asked | None, Expectation]:
+    identity = ensure_identity(session, licensing.vault, now)
+    request = _request(session, claims, arrival, identity, licensing.time.now())
+    expected = _expectation(session, licensing, past, claims, arrival, request, identity)
     check_acceptable(claims, expected)
     return request, expected
 
 
 def _request(
-    session: Session, claims: ReplyClaims, arrival: Arrival, now: datetime
-) -> StoredRequest | None:
+    session: Session,
+    claims: ReplyClaims,
+    arrival: Arrival,
+    identity: InstanceIdentity,
+    now: datetime,
+) -> _Asked | None:
     """Return the open request that the reply answers; online only that of this very call."""
     if claims.nonce is None or (arrival.online and claims.nonce != arrival.nonce):
         return None
-    return store.request_by_nonce(session, claims.nonce, since=now - NONCE_LIFETIME)
+    oldest = now - NONCE_LIFETIME
+    stored = store.request_by_nonce(session, claims.nonce, since=oldest)
+    at = made_at(session, stored, identity) if stored else None
+    return _Asked(stored, at) if stored and at and at > oldest else None
 
 
 def _expectation(
@@ -115,10 +132,9 @@ def _expectation(
     past: history.History,
     claims: ReplyClaims,
     arrival: Arrival,
-    request: StoredRequest | None,
-    now: datetime,
+    request: _Asked | None,
+    identity: InstanceIdentity,
 ) -> Expectation:
-    identity = ensure_identity(session, licensing.vault, now)
     standing = past.standing
     once = history.last_bound(session, claims.license_id, identity.instance_id)
     if standing is not None and standing.license_id == claims.license_id:
@@ -127,7 +143,7 @@ def _expectation(
         issuer=licensing.issuer,
         instance_id=identity.instance_id,
         confirmation=identity.confirmation,
-        nonces=frozenset({request.nonce} if request else ()),
+        nonces=frozenset({request.stored.nonce} if request else ()),
         airgap=licensing.airgap,
         standing=once,
         not_older_than=standing.issued_at if standing and arrival.online else None,

@@ -19,6 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # Signed dates end there; what lies later was not written by this server.
 _LAST = datetime(9000, 1, 1, tzinfo=UTC)
+_TOLD = (history.CLOCK_FLOOR, history.CLOCK_REBUILT)
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,15 @@ def write_floor(session: Session, vault: Vault, floor: Floor) -> None:
 
 def recorded_floor(session: Session) -> datetime | None:
     """Return what the audit log was told last of the floor, since the last fresh reply."""
-    actions = (history.CLOCK_FLOOR, history.CLOCK_REBUILT)
-    event = history.newest_after(session, actions, history.fresh_seq(session))
+    return _moment_told(history.newest_after(session, _TOLD, history.fresh_seq(session)))
+
+
+def floor_told_after(session: Session, seq: int) -> datetime | None:
+    """Return what the audit log was told first of the floor behind entry `seq`."""
+    return _moment_told(history.oldest_after(session, _TOLD, seq))
+
+
+def _moment_told(event: history.Event | None) -> datetime | None:
     if event is None:
         return None
     try:

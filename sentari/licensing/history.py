@@ -221,10 +221,19 @@ def actions_since(session: Session, seq: int, actions: Iterable[str]) -> set[str
 
 def newest_after(session: Session, actions: Iterable[str], after: int) -> Event | None:
     """Return the newest event with one of the actions behind entry `after`."""
+    return _first(session, actions, after, AuditEvent.seq.desc())
+
+
+def oldest_after(session: Session, actions: Iterable[str], after: int) -> Event | None:
+    """Return the first event with one of the actions behind entry `after`."""
+    return _first(session, actions, after, AuditEvent.seq.asc())
+
+
+def _first(session: Session, actions: Iterable[str], after: int, order: Any) -> Event | None:
     query = (
         select(AuditEvent)
         .where(AuditEvent.action.in_(list(actions)), AuditEvent.seq > after)
-        .order_by(AuditEvent.seq.desc())
+        .order_by(order)
         .limit(1)
     )
     found = session.scalars(query).first()

@@ -10,7 +10,7 @@ from license_token.errors import LicenseTokenError
 from license_token.reply import AuditAnchor
 from license_token.request import NONCE_BYTES, RequestClaims, read_request, sign_request
 from sentari.audit.store import audit_log
-from sentari.licensing import caps, history, store
+from sentari.licensing import caps, clock_store, history, store
 from sentari.licensing.acceptance import NONCE_LIFETIME_DAYS
 from sentari.licensing.clock import ClockReading
 from sentari.licensing.core import Licensing
@@ -48,19 +48,38 @@ def open_request(
     )
 
 
+def made_at(
+    session: Session, request: StoredRequest, identity: InstanceIdentity
+) -> datetime | None:
+    """Return when a request was made; None when it is not one that this server signed.
+
+    The column alone is not believed: what the log was told of the time since then is later.
+    """
+    claims = _genuine(request, identity)
+    if claims is None:
+        return None
+    told = clock_store.floor_told_after(session, claims.audit.seq)
+    return min(request.created_at, told) if told else request.created_at
+
+
 def _repeatable(
     waiting: StoredRequest, licensing: Licensing, identity: InstanceIdentity, now: datetime
 ) -> bool:
     if waiting.created_at <= now - NONCE_LIFETIME:
         return False
+    claims = _genuine(waiting, identity)
+    # Another license server could not answer what was addressed to the one before.
+    return claims is not None and claims.audience == licensing.issuer
+
+
+def _genuine(waiting: StoredRequest, identity: InstanceIdentity) -> RequestClaims | None:
     try:
         claims = read_request(waiting.document).claims
     except LicenseTokenError:
-        return False
+        return None
     ours = (waiting.nonce, waiting.key_hash, identity.instance_id, identity.public_key)
     same = (claims.jti, claims.key_hash, claims.instance_id, claims.public_key) == ours
-    # Another license server could not answer what was addressed to the one before.
-    return same and claims.audience == licensing.issuer
+    return claims if same else None
 
 
 def _claims(

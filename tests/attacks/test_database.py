@@ -1,5 +1,6 @@
 """The operator edits several tables together to get a better license back."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause
 from sentari.licensing.exchange import check_in
+from sentari.licensing.refusals import LicensingRefusedError
 from tests.sentari.licensing.world import World
 
 FAR_AHEAD = 1_000_000_000
+DAY = 86_400
 
 
 def insert(world: World, table: str, row: dict[str, Any]) -> None:
@@ -93,3 +96,26 @@ def test_a_head_row_set_back_or_lost_hides_no_newer_entry(each_world: World) -> 
     assert each_world.state == "tampered"
     each_world.edit("UPDATE audit_head SET seq = seq + 1")
     assert each_world.state == "active"
+
+
+def test_a_request_dated_anew_does_not_give_back_the_time_since_it_was_made(
+    airgap: World,
+) -> None:
+    world = airgap
+    with pytest.raises(LicensingRefusedError):
+        world.install(world.vendor.issue(max_offline_days=60))
+    with world.context():
+        document = service.request_document(world.licensing)
+    world.install(world.vendor.answer(document))
+    hoarded, request = hoarded_reply(world)
+    begun = world.clock.now()
+    for _ in range(20):
+        world.clock.advance(DAY)
+        with world.context():
+            service.keep_time(world.licensing)
+    dated_now = begun.replace(tzinfo=None) + timedelta(days=20)
+    insert(world, "license_request", request | {"created_at": dated_now.isoformat(" ")})
+    world.clock.advance(-20 * DAY)
+    world.install(hoarded)
+    assert world.licensing.time.now() - begun >= timedelta(days=18)
+    assert world.status().facts.clock.rolled_back
