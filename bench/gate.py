@@ -4,14 +4,15 @@ Both apps are the real one, called through WSGI in this process, in turns, so th
 moods hit both alike. The goal is a ratio of at least 0.97.
 """
 
-import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
+from bench.measure import compare, in_turns, print_results
 from sentari import create_app
 from sentari.config import Settings
 from sentari.extensions import db
@@ -52,26 +53,15 @@ def serve(app: Flask) -> float:
     return REQUESTS / (time.perf_counter() - began)
 
 
-def measure(gated: Flask, bare: Flask, *, first: int) -> tuple[float, float]:
-    """Return the rates with and without the gate, measured in alternating order."""
-    if first:
-        return serve(gated), serve(bare)
-    without = serve(bare)
-    return serve(gated), without
-
-
 def main() -> None:
     """Print the rates and their ratio."""
     with tempfile.TemporaryDirectory() as directory:
         gated = build(Path(directory, "gated"), gated=True)
         bare = build(Path(directory, "bare"), gated=False)
         serve(gated), serve(bare)
-        pairs = [measure(gated, bare, first=number % 2) for number in range(ROUNDS)]
-    ratio = statistics.median(with_gate / without for with_gate, without in pairs)
-    print("Gate overhead (in process, median of", ROUNDS, "rounds)")
-    print(f"  without the gate  {statistics.median(p[1] for p in pairs):8.0f} requests/s")
-    print(f"  with the gate     {statistics.median(p[0] for p in pairs):8.0f} requests/s")
-    print(f"  ratio             {ratio:8.3f}  (goal: at least {GOAL})")
+        pairs = in_turns(partial(serve, bare), partial(serve, gated), ROUNDS)
+    result = compare("without the gate, with it", "requests/s", pairs, GOAL)
+    print_results(f"Gate overhead (in process, median of {ROUNDS} rounds)", [result])
 
 
 if __name__ == "__main__":
