@@ -39,7 +39,7 @@ THIRD_PARTY = ("flask", "flask_login", "flask_wtf", "apiflask", "sqlalchemy", "r
 READS_A_CLOCK = (
     "serverkit.clock",
     "serverkit.http",  # the duration in the request's log line
-    "sentari.licensing.wire",  # the deadline of real sockets
+    "serverkit.wire",  # the deadline of real sockets
 )
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic"}
 

@@ -21,7 +21,7 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from sentari.licensing import trust, wire
+from sentari.licensing import trust
 from sentari.licensing.answer import (
     MAX_BODY_BYTES,
     PROBLEM_TYPE,
@@ -39,7 +39,8 @@ from sentari.licensing.outbound import (
     Route,
     choose_route,
 )
-from sentari.licensing.wire import Stage, Trace
+from serverkit import wire
+from serverkit.wire import Stage, Trace
 
 __all__ = [
     "Cause",

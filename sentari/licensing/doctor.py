@@ -10,8 +10,8 @@ from sentari.licensing import doctor_steps as steps
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.check_in import HttpTransport
 from sentari.licensing.doctor_steps import Step, StepName, StepStatus
-from sentari.licensing.wire import Trace
 from serverkit.clock import Clock
+from serverkit.wire import Trace
 
 __all__ = ["Diagnosis", "Step", "StepName", "StepStatus", "diagnose", "diagnose_airgap"]
 

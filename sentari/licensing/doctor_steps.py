@@ -19,8 +19,8 @@ from sentari.licensing.answer import Answer, CheckInError, reply_in
 from sentari.licensing.causes import Cause, explain
 from sentari.licensing.check_in import HttpTransport
 from sentari.licensing.doctor_tls import tls_advice, tls_found
-from sentari.licensing.wire import Stage, Trace
 from serverkit.clock import Clock
+from serverkit.wire import Stage, Trace
 
 LARGEST_CLOCK_ERROR = timedelta(minutes=5)
 

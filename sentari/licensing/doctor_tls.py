@@ -7,7 +7,7 @@ from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause, explain
 from sentari.licensing.check_in import HttpTransport
 from sentari.licensing.peek import presented_certificate, trusted_by_system
-from sentari.licensing.wire import Trace
+from serverkit.wire import Trace
 
 # OpenSSL's verification codes (openssl-verification-options, "Diagnostics").
 _NOT_YET_VALID, _EXPIRED = 9, 10

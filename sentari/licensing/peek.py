@@ -4,10 +4,10 @@ import base64
 import socket
 import ssl
 
-from sentari.licensing import wire
 from sentari.licensing.check_in import HttpTransport
 from sentari.licensing.outbound import Route
-from sentari.licensing.wire import Deadline, Trace
+from serverkit import wire
+from serverkit.wire import Deadline, Trace
 
 LONGEST_PROXY_ANSWER = 16_384
 

@@ -28,7 +28,7 @@ from sentari.licensing.timeline_picture import NARROW, WIDE, Picture, draw
 from sentari.licensing.warnings import visible_to, warnings
 from sentari.web.access import access
 from sentari.web.gate import fresh_license_status
-from sentari.web.qr import qr_code
+from serverkit.qr import qr_code
 
 blueprint = Blueprint("license", __name__, url_prefix="/settings/license")
 

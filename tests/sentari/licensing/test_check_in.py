@@ -20,7 +20,7 @@ from sentari.licensing.answer import MAX_BODY_BYTES, Answer, CheckInError
 from sentari.licensing.causes import Cause
 from sentari.licensing.check_in import HttpTransport, NoTransport
 from sentari.licensing.outbound import OutboundSettings, Proxies
-from sentari.licensing.wire import Address, resolve_name
+from serverkit.wire import Address, resolve_name
 from tests.clocks import FakeClock
 from tests.simulators.customer import CustomerSimulator
 from tests.simulators.license_server import ISSUER, Fault, LicenseServerSimulator, problem

@@ -21,7 +21,7 @@ from sentari.licensing.doctor import (
     diagnose_airgap,
 )
 from sentari.licensing.outbound import OutboundSettings, Proxies
-from sentari.licensing.wire import Address
+from serverkit.wire import Address
 from tests.clocks import NOON, FakeClock
 from tests.simulators.customer import CustomerSimulator
 from tests.simulators.license_server import ISSUER, Fault, LicenseServerSimulator, problem

@@ -15,7 +15,7 @@ from license_token.armor import armor_license, unarmor
 from license_token.request import read_request
 from sentari.licensing import service
 from sentari.licensing.refusals import LicensingRefusedError
-from sentari.web.qr import QUIET_ZONE, qr_code
+from serverkit.qr import QUIET_ZONE, qr_code
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory, sign_in
 from tests.sentari.licensing.world import World, make_world

@@ -1,4 +1,4 @@
-"""Open the connections of a check-in call under one hard deadline, and note how far it came."""
+"""Open the connections of an outbound call under one hard deadline, and note how far it came."""
 
 import contextlib
 import queue
@@ -127,7 +127,7 @@ def look_up(resolve: Resolver, host: str, port: int, seconds: float) -> Sequence
         except (OSError, UnicodeError) as error:
             outcome.put(error)
 
-    threading.Thread(target=ask, name="license-dns", daemon=True).start()
+    threading.Thread(target=ask, name="dns", daemon=True).start()
     try:
         found = outcome.get(timeout=seconds)
     except queue.Empty as error:
