@@ -1,6 +1,8 @@
 """Write inventories out, row by row, harmless to the program that opens them.
 
-A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+A CSV cell that a spreadsheet would run as a formula gets an apostrophe in front. So does one that
+begins with a blank, because some programs trim cells before they look at them, and one with a
+full-width sign, which they take for the plain one.
 """
 
 import csv
@@ -16,7 +18,7 @@ from sentari.audit.store import record
 from sentari.inventory.models import Device
 from sentari.inventory.packages import Holder, PackageRow, whole_inventory
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 DEVICE_COLUMNS = (
     "id",
@@ -103,7 +105,7 @@ def harmless(cell: object) -> str:
     if isinstance(cell, datetime):
         return cell.isoformat()
     text = str(cell)
-    if isinstance(cell, str) and text.startswith(_FORMULA):
+    if isinstance(cell, str) and (text.startswith(_FORMULA) or text[:1].isspace()):
         return "'" + text
     return text
 

@@ -10,7 +10,7 @@ from sentari.inventory.devices import DeviceDetails
 from sentari.inventory.exports import DEVICE_COLUMNS, HOLDER_COLUMNS, device_row, holder_row
 from sentari.inventory.models import Device
 from sentari.paging import page_arguments
-from sentari.web.listing import csv_download, device_filter, package_filter, wants_csv
+from sentari.web.listing import asked_file, device_filter, package_filter, table_download
 from serverkit.problems import Problem
 
 blueprint = Blueprint("devices", __name__, url_prefix="/devices")
@@ -20,9 +20,9 @@ blueprint = Blueprint("devices", __name__, url_prefix="/devices")
 def index() -> ResponseReturnValue:
     """List devices, or download what is listed."""
     asked, now, session = device_filter(), current().clock.now(), db.session()
-    if wants_csv():
+    if form := asked_file():
         rows = (device_row(device) for device in devices.every_device(session, asked, now))
-        return csv_download("devices", DEVICE_COLUMNS, rows)
+        return table_download(form, "devices", DEVICE_COLUMNS, rows)
     page, page_size = page_arguments()
     found = devices.search_devices(session, asked, now, page=page, page_size=page_size)
     return render_template(
@@ -34,9 +34,9 @@ def index() -> ResponseReturnValue:
 def show(uid: str) -> ResponseReturnValue:
     """Show a device with its packages."""
     device, asked, session = _device(uid), package_filter(), db.session()
-    if wants_csv():
+    if form := asked_file():
         rows = (holder_row(row) for row in packages.whole_inventory(session, device, asked))
-        return csv_download(f"device-{uid}", HOLDER_COLUMNS, rows)
+        return table_download(form, f"device-{uid}", HOLDER_COLUMNS, rows)
     page, page_size = page_arguments()
     found = packages.device_inventory(session, device, asked, page=page, page_size=page_size)
     now = current().clock.now()

@@ -1,5 +1,6 @@
-"""What the pages and the API of lists have in common: filters from the address, CSV answers."""
+"""What the pages and the API of lists have in common: filters from the address, files."""
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -9,9 +10,13 @@ from flask_login import current_user
 from sentari.extensions import current, writing
 from sentari.inventory.exports import csv_lines, note_export
 from sentari.inventory.filters import DeviceFilter, FilterError, PackageFilter
+from sentari.inventory.workbooks import CONTENT_TYPE, WorkbookError, write_workbook
 from serverkit.problems import Problem
 
 Filter = TypeVar("Filter")
+
+TABLE_FORMATS = ("csv", "xlsx")
+_CHUNK_BYTES = 65_536
 
 
 def device_filter() -> DeviceFilter:
@@ -24,20 +29,30 @@ def package_filter() -> PackageFilter:
     return _parsed(PackageFilter.parse)
 
 
-def wants_csv() -> bool:
-    """Tell whether the list was asked for as a file."""
-    return request.args.get("format") == "csv"
+def asked_file() -> str | None:
+    """Return the kind of file that the list was asked for as, or None for the page."""
+    form = request.args.get("format") or None
+    if form not in (None, *TABLE_FORMATS):
+        raise bad_parameter(f"format is one of {', '.join(TABLE_FORMATS)}.")
+    return form
 
 
-def csv_download(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """Answer with a list as a file, which is audited first and then sent as it is read."""
-    note("csv", name)
-    return download(csv_lines(columns, rows), f"{name}.csv", "text/csv; charset=utf-8")
+def table_download(
+    form: str, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> Response:
+    """Answer with a list as a file; that it is taken away is audited first."""
+    note(form, name)
+    if form == "csv":
+        return download(csv_lines(columns, rows), f"{name}.csv", "text/csv; charset=utf-8")
+    try:
+        return _workbook(name, columns, rows)
+    except WorkbookError as error:
+        raise Problem(400, "too_many_rows", "Too many rows", str(error)) from error
 
 
-def download(lines: Iterator[str], filename: str, content_type: str) -> Response:
+def download(pieces: Iterator[str] | Iterator[bytes], filename: str, content_type: str) -> Response:
     """Answer with a file that is sent while it is made."""
-    response = Response(stream_with_context(lines), content_type=content_type)
+    response = Response(stream_with_context(pieces), content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
 
@@ -50,8 +65,27 @@ def note(form: str, what: str) -> None:
         note_export(session, what, form, at=now, actor=actor, filters=filters)
 
 
+def bad_parameter(detail: str) -> Problem:
+    """Return the 400 that says what a parameter takes."""
+    return Problem(400, "bad_parameter", "Bad parameter", detail)
+
+
+def _workbook(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the answer was sent
+    try:
+        write_workbook(file, name, columns, rows, created_at=current().clock.now())
+    except BaseException:
+        file.close()
+        raise
+    response = download(iter(lambda: file.read(_CHUNK_BYTES), b""), f"{name}.xlsx", CONTENT_TYPE)
+    response.content_length = file.tell()
+    response.call_on_close(file.close)
+    file.seek(0)
+    return response
+
+
 def _parsed(parse: Callable[[Mapping[str, str]], Filter]) -> Filter:
     try:
         return parse(request.args)
     except FilterError as error:
-        raise Problem(400, "bad_parameter", "Bad parameter", str(error)) from error
+        raise bad_parameter(str(error)) from error

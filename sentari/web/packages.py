@@ -8,7 +8,7 @@ from sentari.inventory import packages
 from sentari.inventory.exports import HOLDER_COLUMNS, PACKAGE_COLUMNS, holder_row, package_row
 from sentari.inventory.text import storable
 from sentari.paging import page_arguments
-from sentari.web.listing import csv_download, package_filter, wants_csv
+from sentari.web.listing import asked_file, package_filter, table_download
 from sentari.web.package_links import asked_version, package_url
 from serverkit.problems import Problem
 
@@ -20,9 +20,9 @@ blueprint.add_app_template_global(package_url)
 def index() -> ResponseReturnValue:
     """List packages, or download what is listed."""
     asked, session = package_filter(), db.session()
-    if wants_csv():
+    if form := asked_file():
         rows = (package_row(row) for row in packages.every_package(session, asked))
-        return csv_download("packages", PACKAGE_COLUMNS, rows)
+        return table_download(form, "packages", PACKAGE_COLUMNS, rows)
     page, page_size = page_arguments()
     found = packages.search_packages(session, asked, page=page, page_size=page_size)
     return render_template(
@@ -54,9 +54,9 @@ def _page(ecosystem: str, name: str) -> ResponseReturnValue:
     if not versions:
         detail = "No device has this package now. It may have been removed, or never been here."
         raise Problem(404, "unknown_package", "No such package", detail)
-    if wants_csv():
+    if form := asked_file():
         holders = packages.every_holder(session, name, ecosystem, version)
-        return csv_download("package-devices", HOLDER_COLUMNS, map(holder_row, holders))
+        return table_download(form, "package-devices", HOLDER_COLUMNS, map(holder_row, holders))
     page, page_size = page_arguments()
     found = packages.package_holders(
         session, name, ecosystem, version, page=page, page_size=page_size

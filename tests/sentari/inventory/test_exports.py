@@ -24,12 +24,12 @@ def written(columns, rows):
     return list(csv.reader(io.StringIO("".join(csv_lines(columns, rows)), newline="")))
 
 
-@pytest.mark.parametrize("first", "=+-@\t\r\n")
+@pytest.mark.parametrize("first", "=+-@\t\r\n \xa0＝＋－＠")
 def test_a_cell_that_a_spreadsheet_would_run_is_defused(first):
     assert harmless(first + "cmd|' /C calc'!A0") == "'" + first + "cmd|' /C calc'!A0"
 
 
-@pytest.mark.parametrize("cell", ["", "pip", "a=b", " =1", "'=1", "1-2"])
+@pytest.mark.parametrize("cell", ["", "pip", "a=b", "a ", "'=1", "1-2", "ａ＝"])
 def test_other_texts_are_written_as_they_are(cell):
     assert harmless(cell) == cell
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.conftest import csrf_token
 from tests.sentari.inventory.scans import package, real_scan, scan
+from tests.workbook import cells, moment
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -143,6 +144,28 @@ def test_what_is_filtered_is_what_is_downloaded(fleet, viewer):
     events = fleet.world.events("INVENTORY_EXPORTED")
     assert [event.target for event in events] == ["devices"] * 2 + [f"device-{one}"] * 2
     assert "search=web" in events[1].details()["filters"]
+
+
+def test_what_is_filtered_is_in_the_workbook_too(fleet, viewer):
+    fleet.add(scan(package("=1+1"), hostname="web-01"))
+    fleet.add(scan(hostname="=db"))
+    answer = viewer.get("/devices?search=web&format=xlsx")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="devices.xlsx"'
+    with answer:
+        heading, row = cells(answer.data)
+    found = dict(zip(heading, row, strict=True))
+    assert (found["hostname"], found["packages"]) == ("web-01", 1)
+    assert moment(found["last_scan_at"]).date().isoformat() == "2026-11-23"
+    with viewer.get("/devices?format=xlsx") as everything:
+        assert cells(everything.data)[1][1] == "=db"
+    event = fleet.world.events("INVENTORY_EXPORTED")[0]
+    assert (event.target, event.details()["format"]) == ("devices", "xlsx")
+    assert "search=web" in event.details()["filters"]
+
+
+def test_another_kind_of_file_is_refused_with_those_that_exist(fleet, viewer):
+    assert "format is one of csv, xlsx" in text(viewer, "/devices?format=pdf", status=400)
+    assert fleet.world.events("INVENTORY_EXPORTED") == []
 
 
 def test_an_admin_removes_a_device_after_a_question(fleet, admin):
