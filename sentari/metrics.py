@@ -50,6 +50,12 @@ _denied = Counter(
     ["state", "class"],
     registry=_counters,
 )
+_log_anomalies = Counter(
+    "sentari_agent_log_anomalies",
+    "What was found wrong with the logs that agents ship, by kind; each once.",
+    ["kind"],
+    registry=_counters,
+)
 
 
 def count_request(method: str, status: int, endpoint: str | None, seconds: float) -> None:
@@ -61,6 +67,11 @@ def count_request(method: str, status: int, endpoint: str | None, seconds: float
 def count_scan(result: str) -> None:
     """Count one scan that was accepted."""
     _scans.labels(result).inc()
+
+
+def count_log_anomaly(kind: str) -> None:
+    """Count one broken rule of an agent's log."""
+    _log_anomalies.labels(kind).inc()
 
 
 def count_denied(state: str, gate_class: str) -> None:
@@ -78,6 +89,12 @@ def expect_scans(results: Iterable[str]) -> None:
     """Start these results at 0."""
     for result in results:
         _scans.labels(result)
+
+
+def expect_log_anomalies(kinds: Iterable[str]) -> None:
+    """Start these kinds at 0."""
+    for kind in kinds:
+        _log_anomalies.labels(kind)
 
 
 @dataclass(frozen=True)

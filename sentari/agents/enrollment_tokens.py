@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -24,6 +25,14 @@ class EnrollmentError(ValueError):
 
 class TokenRefusedError(ValueError):
     """A device came with a token that does not enroll it; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsedToken:
+    """The token that enrolls a device; the static one has no id."""
+
+    id: int | None
+    name: str
 
 
 def create_token(
@@ -86,19 +95,20 @@ def revoke_token(session: Session, token: EnrollmentToken, *, at: datetime, acto
         record(session, at=at, actor=actor, action=action, target=token.name)
 
 
-def use_token(session: Session, token: str, static_token: str | None, now: datetime) -> str:
-    """Count one use of a token and return its name; TokenRefusedError if it does not enroll.
+def use_token(session: Session, token: str, static_token: str | None, now: datetime) -> UsedToken:
+    """Count one use of a token and return it; TokenRefusedError if it does not enroll.
 
     The count is one conditional UPDATE, so a token for one device enrolls one, however many
     come at once. It is undone with the caller's transaction.
     """
     if static_token and hmac.compare_digest(token.encode(), static_token.encode()):
-        return STATIC_NAME
+        return UsedToken(None, STATIC_NAME)
     token_hash = hash_token(token)
     if not _count_use(session, token_hash, now):
         raise TokenRefusedError(_why_refused(session, token_hash, now))
-    query = select(EnrollmentToken.name).where(EnrollmentToken.token_hash == token_hash)
-    return session.scalars(query).one()
+    query = select(EnrollmentToken.id, EnrollmentToken.name)
+    found = session.execute(query.where(EnrollmentToken.token_hash == token_hash)).one()
+    return UsedToken(found.id, found.name)
 
 
 def _count_use(session: Session, token_hash: str, now: datetime) -> bool:

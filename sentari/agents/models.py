@@ -1,4 +1,7 @@
-"""What agents enroll with and what they are recognized by. Secrets are kept as hashes only."""
+"""What agents enroll with, what they are recognized by, and when they enrolled.
+
+Secrets are kept as hashes only.
+"""
 
 from datetime import datetime
 
@@ -46,3 +49,12 @@ class DeviceCredential(db.Model):  # type: ignore[name-defined, misc]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Enrollment(db.Model):  # type: ignore[name-defined, misc]
+    """A device enrolled at this moment; `token_id` NULL: with the static token."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id", ondelete="CASCADE"), index=True)
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("enrollment_token.id"), index=True)
+    enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sentari.accounts.service import hash_token
 from sentari.agents.enrollment_tokens import use_token
 from sentari.agents.identity import DEVICE_PREFIX
-from sentari.agents.models import DeviceCredential
+from sentari.agents.models import DeviceCredential, Enrollment
 from sentari.audit.store import record
 from sentari.inventory.document import load_object
 from sentari.inventory.faults import Faults
@@ -84,7 +84,7 @@ def register(
     Raises TokenRefusedError, Problem 402 when there is no place for another device, and
     EnrolledMeanwhileError.
     """
-    token_name = use_token(session, registration.enrollment_token, static_token, now)
+    used = use_token(session, registration.enrollment_token, static_token, now)
     device = _find(session, registration.machine_id)
     created = device is None
     if device is None:
@@ -92,8 +92,9 @@ def register(
         device = _add(session, registration, now)
     else:
         _enroll_again(device, registration, now)
+    session.add(Enrollment(device_id=device.id, token_id=used.id, enrolled_at=now))
     token = _new_credential(session, device, now)
-    detail = {"hostname": device.hostname, "token": token_name, "again": not created}
+    detail = {"hostname": device.hostname, "token": used.name, "again": not created}
     record(
         session, at=now, actor=f"device:{device.uid}", action="DEVICE_ENROLLED",
         target=device.uid, detail=detail,

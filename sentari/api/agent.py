@@ -9,10 +9,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from sentari import metrics
-from sentari.agents import identity, registration
+from sentari.agents import audit_shipping, identity, registration
+from sentari.agents.audit_shipment import read_shipment
 from sentari.agents.enrollment_tokens import TokenRefusedError
 from sentari.agents.identity import Caller
 from sentari.api.agent_schemas import (
+    AuditBatchIn,
+    AuditBatchOut,
     ConfigOut,
     RegistrationIn,
     RegistrationOut,
@@ -100,6 +103,31 @@ def scan() -> ResponseReturnValue:
         "ingested": {name: getattr(receipt, name) for name in counts},
     }
     return answer, 202
+
+
+@blueprint.post("/audit-log")
+@access(agent=True, gate="ingest")
+@describe(
+    body=AuditBatchIn,
+    answers={202: AuditBatchOut},
+    problems={**_BAD_BODY, 404: "The device is not enrolled here."},
+)
+def audit_log() -> ResponseReturnValue:
+    """Take in a batch of an agent's own log, a broken one too: a refusal brings it again."""
+    caller = _caller()
+    sent = _read(read_shipment, SCAN_BYTES)
+    caller = caller or identity.caller_of_uid(db.session(), sent.device_uid)
+    if sent.device_uid != caller.uid:
+        raise identity.wrong_device()
+    now = current().clock.now()
+    try:
+        with writing() as session:
+            receipt = audit_shipping.ship(session, caller, sent.entries, now=now)
+    except UnknownDeviceError:
+        raise identity.unknown_device() from None
+    for kind in receipt.kinds:
+        metrics.count_log_anomaly(kind)
+    return receipt.as_json(), 202
 
 
 @blueprint.get("/config")

@@ -85,6 +85,38 @@ class ScanOut(BaseModel):
     ingested: Ingested
 
 
+class LoggedEvent(BaseModel):
+    """One entry of an agent's own log, with the texts just as they were hashed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    entry_id: int = Field(ge=1)
+    event_type: str = Field(max_length=100)
+    detail: str = ""
+    content_hash: str = Field(pattern="^([0-9a-fA-F]{64})?$")
+    prev_hash: str = Field("", pattern="^([0-9a-fA-F]{64})?$")
+    created_at: str = Field(max_length=64)
+    hash_version: int = Field(1, ge=1, le=2)
+
+
+class AuditBatchIn(BaseModel):
+    """Entries of an agent's log that were not taken yet."""
+
+    model_config = ConfigDict(extra="allow")
+
+    device_id: str
+    entries: list[LoggedEvent] | None
+
+
+class AuditBatchOut(BaseModel):
+    """What became of a batch."""
+
+    received: int
+    stored: int = Field(description="Entries that had not come before.")
+    verified_ok: bool
+    anomalies: list[str] = Field(description="What is wrong, in sentences.")
+
+
 class ConfigOut(BaseModel):
     """How often and where an agent scans."""
 

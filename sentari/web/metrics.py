@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from sentari import metrics
+from sentari.agents.audit_chain import Kind
 from sentari.extensions import current, db
 from sentari.inventory import ingestion
 from sentari.licensing.state import GATES, Gate
@@ -40,6 +41,7 @@ def register_metrics(app: Flask) -> None:
     """Count every answer of the app from now on."""
     metrics.expect_denials(_denials())
     metrics.expect_scans(_SCAN_RESULTS)
+    metrics.expect_log_anomalies(Kind)
     app.after_request(_count)
 
 
