@@ -30,6 +30,8 @@ PURE = (
     "sentari.licensing.crossings",
     "sentari.licensing.acceptance",
     "sentari.licensing.tamper",
+    "sentari.agents.audit_chain",
+    "sentari.agents.audit_shipment",
     "sentari.inventory.scan",
     "sentari.inventory.changes",
     "license_server.rules",

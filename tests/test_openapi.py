@@ -17,6 +17,7 @@ from sentari.extensions import writing
 from sentari.web.access import access_of
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory
+from tests.sentari.agents.logs import chain, sent
 from tests.sentari.fleet import Fleet, make_fleet
 from tests.sentari.inventory.scans import package, scan
 from tools.openapi import render
@@ -61,7 +62,12 @@ def test_every_operation_is_described(method: str, path: str, operation: dict[st
     assert all("$ref" in answer or answer["description"] for answer in answers_of(operation))
 
 
-TAKING_BODIES = ("/api/v1/license/activate", "/api/v1/agent/register", "/api/v1/agent/scan")
+TAKING_BODIES = (
+    "/api/v1/license/activate",
+    "/api/v1/agent/audit-log",
+    "/api/v1/agent/register",
+    "/api/v1/agent/scan",
+)
 
 
 def answers_of(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -151,6 +157,9 @@ def test_what_agents_get_is_what_is_described(fleet: Fleet) -> None:
     token, uid = enrolled.json["device_token"], enrolled.json["device_id"]
     document = scan(package("pip")) | {"device_id": uid}
     check("/api/v1/agent/scan", fleet.send(token, document), "post")
+    batch = {"device_id": uid, "entries": sent(chain(2))}
+    path = "/api/v1/agent/audit-log"
+    check(path, fleet.send(token, batch, path=path), "post")
     headers = {"Authorization": f"Bearer {token}"}
     check("/api/v1/agent/config", fleet.agents.get("/api/v1/agent/config", headers=headers))
 

@@ -63,7 +63,7 @@ class LogEntry:
         """Return 16 bytes that stand for everything that was shipped of this entry."""
         fields = (
             str(self.entry_id), self.event_type, self.detail, self.prev_hash, self.created_at,
-            self.content_hash, str(self.hash_version),
+            self.content_hash.lower(), str(self.hash_version),
         )  # fmt: skip
         return hashlib.sha256(_framed(fields)).digest()[:_DIGEST_BYTES]
 

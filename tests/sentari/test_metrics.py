@@ -146,6 +146,7 @@ def families() -> Mapping[str, tuple[str, set[str]]]:
     metrics.count_request("GET", 200, "overview.index", 0.001)
     metrics.count_scan("applied")
     metrics.count_denied("active", "ingest")
+    metrics.count_log_anomaly("altered")
     text = metrics.render(reading(licensed(), clock_offsets={"floor": 0.0})).decode()
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     found = {}

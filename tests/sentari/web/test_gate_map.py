@@ -47,7 +47,7 @@ OPEN = {
     "probes.ready",
     "static",
 }
-INGEST = {"agent.register", "agent.scan"}
+INGEST = {"agent.audit_log", "agent.register", "agent.scan"}
 
 REFUSED = {
     "full": set(),

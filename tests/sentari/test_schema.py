@@ -1,0 +1,39 @@
+"""The migrations make the models' schema, and each works on a database that is in use."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from sentari.extensions import db, writing
+from tests.conftest import AppFactory
+
+
+def test_the_migrations_make_what_the_models_say(make_app: AppFactory, database_url: str) -> None:
+    with make_app(database_url).app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, db.metadata) == []
+
+
+@pytest.mark.parametrize("table", ["audit_event", "agent_log_entry"])
+def test_what_is_written_for_good_has_its_triggers(
+    make_app: AppFactory, database_url: str, table: str
+) -> None:
+    on_sqlite = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :t"
+    on_postgres = "SELECT tgname FROM pg_trigger WHERE tgrelid = CAST(:t AS regclass)"
+    with make_app(database_url).app_context(), db.engine.connect() as connection:
+        postgres = connection.dialect.name == "postgresql"
+        query = text(on_postgres if postgres else on_sqlite)
+        found = set(connection.scalars(query, {"t": table}))
+    suffixes = ("no_change", "no_truncate") if postgres else ("no_delete", "no_update")
+    assert {f"{table}_{suffix}" for suffix in suffixes} <= found
+
+
+def test_a_trigger_would_notice(make_app: AppFactory, postgres_url: str) -> None:
+    with (
+        make_app(postgres_url).app_context(),
+        pytest.raises(DBAPIError, match="append-only"),
+        writing() as session,
+    ):
+        session.execute(text("TRUNCATE agent_log_entry"))
