@@ -34,10 +34,24 @@ PURE = (
     "sentari.agents.audit_shipment",
     "sentari.inventory.scan",
     "sentari.inventory.changes",
+    "sentari.inventory.sbom",
+    "sentari.inventory.package_licenses",
+    "sentari.inventory.spdx_ids",
     "license_server.rules",
     "license_server.check_in_rules",
 )
-THIRD_PARTY = ("flask", "flask_login", "flask_wtf", "apiflask", "sqlalchemy", "requests", "nacl")
+THIRD_PARTY = (
+    "flask",
+    "flask_login",
+    "flask_wtf",
+    "apiflask",
+    "sqlalchemy",
+    "requests",
+    "nacl",
+    "packageurl",
+    "univers",
+    "xlsxwriter",
+)
 READS_A_CLOCK = (
     "serverkit.clock",
     "serverkit.http",  # the duration in the request's log line

@@ -16,8 +16,9 @@ from sentari.api.openapi import describe
 from sentari.extensions import current, db, writing
 from sentari.inventory import devices, packages, summary
 from sentari.inventory.devices import DeviceDetails
-from sentari.inventory.exports import FORMATS, holder_item, inventory_lines
+from sentari.inventory.exports import FORMATS, holder_item, inventory_lines, sbom_pieces
 from sentari.inventory.models import Device
+from sentari.inventory.sbom import CONTENT_TYPE
 from sentari.inventory.text import storable
 from sentari.paging import Page, page_arguments
 from sentari.web.listing import device_filter, download, note, package_filter
@@ -141,6 +142,16 @@ def export() -> ResponseReturnValue:
     note(form, "inventory" if uid is None else f"device {uid}")
     lines = inventory_lines(db.session(), form, uid)
     return download(lines, f"inventory.{form}", _CONTENT_TYPES[form])
+
+
+@blueprint.get("/sbom/<device_id>")
+@describe(answers={200: ("application/vnd.cyclonedx+json",)}, problems=_UNKNOWN)
+def sbom(device_id: str) -> ResponseReturnValue:
+    """Download a device's software bill of materials (CycloneDX 1.6)."""
+    uid = _device(device_id).uid
+    note("cyclonedx", f"device {uid}")
+    pieces = sbom_pieces(db.session(), _device(uid, details=True))
+    return download(pieces, f"{uid}.cdx.json", CONTENT_TYPE)
 
 
 def _listed(found: Page[Item], show: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:

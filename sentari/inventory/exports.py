@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -17,6 +18,8 @@ from sqlalchemy.orm import Session
 from sentari.audit.store import record
 from sentari.inventory.models import Device
 from sentari.inventory.packages import Holder, PackageRow, whole_inventory
+from sentari.inventory.purls import purl_of, vendor_of
+from sentari.inventory.sbom import Subject, document_pieces
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -56,6 +59,24 @@ def inventory_lines(session: Session, form: str, device_uid: str | None = None) 
     if form == "csv":
         return csv_lines(HOLDER_COLUMNS, (holder_row(holder) for holder in holders))
     return json_lines(holder_item(holder) for holder in holders)
+
+
+def sbom_pieces(session: Session, device: Device) -> Iterator[str]:
+    """Yield a device's inventory as a software bill of materials."""
+    subject = Subject(
+        uid=device.uid,
+        hostname=device.hostname,
+        os=device.os,
+        os_release=device.os_release,
+        arch=device.arch,
+        runtime=device.runtime,
+        agent_version=device.agent_version,
+        tags=tuple(json.loads(device.tags)),
+        content_hash=device.content_hash or "",
+        scanned_at=device.last_scan_at,
+    )
+    purl = partial(purl_of, vendor=vendor_of(device.os_release))
+    return document_pieces(subject, whole_inventory(session, device), purl)
 
 
 def note_export(

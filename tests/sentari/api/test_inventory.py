@@ -6,6 +6,7 @@ import pytest
 
 from sentari.accounts.api_tokens import create_api_token
 from sentari.extensions import writing
+from tests.cyclonedx import faults
 from tests.sentari.inventory.scans import package, real_scan, scan
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -102,7 +103,7 @@ def test_a_device_is_shown_with_its_details(viewer, ids):
 
 def test_an_unknown_device_is_404(viewer, ids):
     for unknown in (UNKNOWN, "x", "%00", "1", "' OR 1=1"):
-        for path in ("devices/{}", "packages?device_id={}", "export?device_id={}"):
+        for path in ("devices/{}", "packages?device_id={}", "export?device_id={}", "sbom/{}"):
             answer = viewer.get(f"{BASE}/{path.format(unknown)}")
             assert (answer.status_code, answer.json["code"]) == (404, "unknown_device")
 
@@ -162,6 +163,18 @@ def test_an_export_is_audited(fleet, viewer, ids):
     assert event.details()["format"] == "csv"
 
 
+def test_a_devices_bill_of_materials_is_valid_and_audited(fleet, viewer):
+    device_id = fleet.add(real_scan("mixed-ecosystems-42"))
+    answer = viewer.get(f"{BASE}/sbom/{device_id}")
+    assert answer.content_type == "application/vnd.cyclonedx+json; version=1.6"
+    assert f'"{device_id}.cdx.json"' in answer.headers["Content-Disposition"]
+    assert faults(answer.json) == []
+    assert len(answer.json["components"]) == 41
+    assert answer.json["metadata"]["component"]["bom-ref"] == device_id
+    (event,) = fleet.world.events("INVENTORY_EXPORTED")
+    assert (event.target, event.details()["format"]) == (f"device {device_id}", "cyclonedx")
+
+
 def test_hostile_packages_are_exported_harmlessly(fleet, viewer):
     fleet.add(real_scan("mixed-ecosystems-42"))
     text = viewer.get(f"{BASE}/export?format=csv").get_data(as_text=True)
@@ -173,7 +186,15 @@ def test_hostile_packages_are_exported_harmlessly(fleet, viewer):
 
 
 def test_every_address_asks_for_a_sign_in(fleet):
-    for path in ("summary", "devices", "devices/count", "packages", "package-locations", "export"):
+    for path in (
+        "summary",
+        "devices",
+        "devices/count",
+        "packages",
+        "package-locations",
+        "export",
+        "sbom/x",
+    ):
         answer = fleet.agents.get(f"{BASE}/{path}")
         assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated")
 
@@ -209,7 +230,7 @@ def test_a_device_is_removed_by_an_admins_token_and_not_by_a_viewers(fleet, ids)
 def test_reading_goes_on_without_a_valid_license_and_removing_does_not(fleet, viewer, ids):
     headers = {"Authorization": f"Bearer {token_of(fleet, 'admin')}"}
     fleet.unlicense("suspended")
-    for path in ("summary", "devices", "packages", "export"):
+    for path in ("summary", "devices", "packages", "export", f"sbom/{ids[0]}"):
         assert viewer.get(f"{BASE}/{path}").status_code == 200
     answer = fleet.agents.delete(f"{BASE}/devices/{ids[0]}", headers=headers)
     assert (answer.status_code, answer.json["license_state"]) == (402, "suspended")
