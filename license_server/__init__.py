@@ -10,7 +10,8 @@ from license_server.config import Settings, settings_or_exit
 from license_server.extensions import LicenseServer, db
 from license_server.models import RateLimit
 from license_server.outbox.service import sealing_key
-from license_server.outbox.transports import FileTransport
+from license_server.outbox.smtp import SmtpTransport, ehlo_name, tls_context
+from license_server.outbox.transports import FileTransport, Transport
 from license_server.refusals import register_refusals
 from license_server.signing.keyring import Keyring
 from license_server.version import VERSION
@@ -64,6 +65,17 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> LicenseServer:
         clock=clock,
         rate_limiter=RateLimiter(storage, clock),
         keyring=Keyring(settings.secret_key, clock),
-        transport=FileTransport(settings.data_dir / "mail", settings.mail_from),
+        transport=_transport(settings),
         mail_key=sealing_key(settings.secret_key),
+    )
+
+
+def _transport(settings: Settings) -> Transport:
+    if settings.smtp is None:
+        return FileTransport(settings.data_dir / "mail", settings.mail_from)
+    return SmtpTransport(
+        settings.smtp,
+        sender=settings.mail_from,
+        name=ehlo_name(settings.issuer_url),
+        context=tls_context(settings.smtp_ca_file),
     )

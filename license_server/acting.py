@@ -1,8 +1,12 @@
-"""What the API and the command line do around every act: say who, and send the mails it caused."""
+"""What surrounds every act: who did it, and the mails that it, or the time, has caused."""
 
-from license_server.extensions import current, writing
+from collections.abc import Callable
+
+from license_server import metrics
+from license_server.extensions import current, db, writing
 from license_server.licenses.service import Act
-from license_server.outbox.service import send_due
+from license_server.notices import service as notices
+from license_server.outbox.service import Run, is_due, send_due
 
 
 def act_of(actor: str) -> Act:
@@ -14,8 +18,25 @@ def act_of(actor: str) -> Act:
 def deliver_mails() -> None:
     """Send what is due, after the commit, when it only has to be written into files.
 
-    A mail server is waited for by `outbox send` alone: a request must not hang on it.
+    A mail server is waited for in the background alone: a request must not hang on it.
     """
+    if current().transport.immediate:
+        send_mails()
+
+
+def send_mails(stopping: Callable[[], bool] = lambda: False) -> Run:
+    """Send what is due, and count it."""
     server = current()
-    if server.transport.immediate:
-        send_due(writing, server.transport, key=server.mail_key, clock=server.clock)
+    if not is_due(db.session(), server.clock.now()):
+        return Run()
+    run = send_due(
+        writing, server.transport, key=server.mail_key, clock=server.clock, stopping=stopping
+    )
+    metrics.count_mails(run.counts)
+    return run
+
+
+def queue_notices() -> int:
+    """Queue the notices that are due, and return how many."""
+    server = current()
+    return notices.queue_due(db.session(), writing, key=server.mail_key, now=server.clock.now())

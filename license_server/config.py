@@ -9,6 +9,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from license_server.mail_address import is_address
+from license_server.outbox.smtp import tls_context
+from license_server.outbox.smtp_url import FORM, SmtpServer, parse_smtp_url
 from serverkit.database import parse_database_url
 from serverkit.secrets import SHORTEST_SECRET, load_or_create_secret
 from serverkit.settings import EnvReader, SettingsError, parse_service_url
@@ -28,6 +30,8 @@ class Settings:
     secret_key: str = field(repr=False)
     issuer_url: str = DEFAULT_ISSUER_URL
     mail_from: str = DEFAULT_MAIL_FROM
+    smtp: SmtpServer | None = None
+    smtp_ca_file: Path | None = None
     bootstrap_staff_email: str | None = None
     bootstrap_staff_password: str | None = field(default=None, repr=False)
     metrics_token: str | None = field(default=None, repr=False)
@@ -59,6 +63,10 @@ class Settings:
             ),
             mail_from=env.value(
                 f"{PREFIX}MAIL_FROM", DEFAULT_MAIL_FROM, _address, "one e-mail address"
+            ),
+            smtp=_smtp(env),
+            smtp_ca_file=env.value(
+                f"{PREFIX}SMTP_CA_FILE", None, _ca_file, "a PEM file with CA certificates"
             ),
             bootstrap_staff_email=env.text(f"{PREFIX}BOOTSTRAP_STAFF_EMAIL"),
             bootstrap_staff_password=env.secret(f"{PREFIX}BOOTSTRAP_STAFF_PASSWORD"),
@@ -92,6 +100,24 @@ def _secret_key(env: EnvReader, database_url: str, data_dir: Path) -> str:
     if len(secret) < SHORTEST_SECRET:
         raise SettingsError(name, f"it has only {len(secret)} characters", accepted)
     return secret
+
+
+def _smtp(env: EnvReader) -> SmtpServer | None:
+    name = f"{PREFIX}SMTP_URL"
+    raw = env.secret(name)
+    try:
+        return None if raw is None else parse_smtp_url(raw)
+    except ValueError as error:
+        raise SettingsError(name, str(error), FORM) from error
+
+
+def _ca_file(raw: str) -> Path:
+    path = Path(raw)
+    try:
+        tls_context(path)
+    except OSError as error:
+        raise ValueError(f"{raw[:80]!r} cannot be used: {error.strerror or error}") from error
+    return path
 
 
 def _address(raw: str) -> str:

@@ -11,7 +11,7 @@ worker_files.share_metrics()
 
 from license_server import create_app
 from license_server.config import settings_or_exit
-from license_server.startup import prepare
+from license_server.startup import create_background, prepare
 from serverkit.gunicorn_logs import RootLogger
 from serverkit.logs import configure_logs
 from serverkit.metrics import forget_worker
@@ -42,6 +42,19 @@ def on_starting(_server: Any) -> None:
         prepare(create_app(_settings))
     except SchemaError as error:
         sys.exit(f"license server: {error}")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the worker's thread, which sends mails."""
+    worker.background = create_background(worker.wsgi)
+    worker.background.start()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Let the mail that is being sent come to its end."""
+    # A worker that never came up has none.
+    if background := getattr(worker, "background", None):
+        background.stop()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

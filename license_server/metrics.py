@@ -1,6 +1,6 @@
 """Prometheus metrics: counters of this process or, under gunicorn, of all its workers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from license_server.activations.models import ActivationFlag
 from license_server.licenses.store import count_by_status
-from license_server.outbox.models import QUEUED, OutboxMail
+from license_server.outbox.models import FAILED, QUEUED, OutboxMail
 from license_server.signing.models import SigningKey
 from serverkit.metrics import exposition
 
@@ -27,12 +27,24 @@ _check_in_seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
     registry=_counters,
 )
+_mails = Counter(
+    "license_server_mails",
+    "Attempts to send a mail, by its kind and result: sent, put_off or failed.",
+    ["kind", "result"],
+    registry=_counters,
+)
 
 
 def count_check_in(result: str, seconds: float) -> None:
     """Count one check-in."""
     _check_ins.labels(result).inc()
     _check_in_seconds.observe(seconds)
+
+
+def count_mails(counts: Mapping[tuple[str, str], int]) -> None:
+    """Count attempts to send, given by (kind, result)."""
+    for (kind, result), count in counts.items():
+        _mails.labels(kind, result).inc(count)
 
 
 def render(session: Session, now: datetime) -> bytes:
@@ -45,8 +57,12 @@ def _gauges(session: Session, now: datetime) -> Iterator[Metric]:
     if last is not None:
         text = "When the last signing certificate ends; rotate thirty days before."
         yield _gauge("signing_certificate_expiry_timestamp_seconds", text, last)
-    waiting = select(func.count(OutboxMail.id)).where(OutboxMail.state == QUEUED)
+    mails = select(func.count(OutboxMail.id))
+    waiting = mails.where(OutboxMail.state == QUEUED)
     yield _gauge("outbox_waiting", "Mails that are not delivered yet.", session.scalar(waiting))
+    failed = mails.where(OutboxMail.state == FAILED)
+    text = "Mails that are not tried any more until somebody looks at them."
+    yield _gauge("outbox_failed", text, session.scalar(failed))
     overdue = waiting.where(OutboxMail.next_attempt_at <= now)
     yield _gauge("outbox_due", "Mails whose next attempt is due.", session.scalar(overdue))
     flags = select(func.count(ActivationFlag.id)).where(ActivationFlag.resolved_at.is_(None))

@@ -11,6 +11,7 @@ from license_server.licenses.models import (
     TermsApproval,
     TermsVersion,
 )
+from license_server.notices.models import ExpiryNotice, SilenceNotice
 from license_server.outbox.models import OutboxMail
 from license_server.signing.models import RootKey, SigningKey
 from license_server.staff.models import Staff, StaffToken
@@ -23,6 +24,7 @@ __all__ = [
     "AuditHead",
     "CheckIn",
     "Customer",
+    "ExpiryNotice",
     "IssuedKey",
     "License",
     "OutboxMail",
@@ -30,6 +32,7 @@ __all__ = [
     "RateLimit",
     "RootKey",
     "SigningKey",
+    "SilenceNotice",
     "Staff",
     "StaffToken",
     "TermsApproval",

@@ -1,11 +1,13 @@
 """What happens once when the server starts, before it serves: schema, first member of staff."""
 
 import logging
+import random
 from functools import cache
 from pathlib import Path
 
 from flask import Flask
 
+from license_server.background import Background
 from license_server.extensions import current, db, writing
 from license_server.staff.roles import APPROVER
 from license_server.staff.service import any_staff, create_staff
@@ -29,6 +31,13 @@ def prepare(app: Flask) -> None:
         _bootstrap_staff()
         db.session.remove()
         db.engine.dispose()
+
+
+def create_background(app: Flask) -> Background:
+    """Return the thread of one worker, not started yet."""
+    server = app.extensions["license_server"]
+    spread = random.SystemRandom().random
+    return Background(app.app_context, server.clock, spread)
 
 
 def _bootstrap_staff() -> None:

@@ -39,6 +39,11 @@ PURE = (
     "sentari.inventory.spdx_ids",
     "license_server.rules",
     "license_server.check_in_rules",
+    "license_server.notices.rules",
+    "license_server.outbox.letter",
+    "license_server.outbox.messages",
+    "license_server.outbox.schedule",
+    "license_server.outbox.smtp_url",
 )
 THIRD_PARTY = (
     "flask",

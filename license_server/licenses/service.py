@@ -23,6 +23,7 @@ from license_server.licenses.models import (
 )
 from license_server.outbox import messages
 from license_server.outbox import service as outbox
+from license_server.outbox.models import EXPIRY_NOTICE, KEY_MAIL, KINDS, NOTICES
 from license_token.encoding import encode_base64url
 from license_token.license_key import LicenseKey
 from license_token.reply import ANY_INSTANCE, ReplyClaims
@@ -90,9 +91,9 @@ def change_terms(
         detail = "this changes nothing: give at least one term that differs"
         raise InvalidError((Violation("", detail),))
     rules.check_terms(terms, today=act.today)
+    before = store.granted_version(session, license_id)
     version = _add_version(session, row, row.customer, terms, latest.version + 1, reason, act)
-    if store.granted_version(session, license_id) is not None:
-        outbox.release(session, license_id, at=act.at)
+    _let_mails_follow(session, license_id, before, act)
     _record(session, act, "LICENSE_TERMS_CHANGED", row.id, **_version_detail(version))
     return version
 
@@ -105,6 +106,7 @@ def approve(session: Session, license_id: str, *, act: Act) -> TermsVersion:
     if store.approval_state(version) != "pending":
         raise ConflictError("nothing waits for approval here", code="nothing_to_approve")
     rules.check_second_person(created_by=version.created_by, approver=act.actor)
+    before = store.granted_version(session, license_id)
     session.add(
         TermsApproval(
             terms_version_id=version.id,
@@ -115,9 +117,21 @@ def approve(session: Session, license_id: str, *, act: Act) -> TermsVersion:
     )
     session.flush()
     session.refresh(version)
-    outbox.release(session, license_id, at=act.at)
+    _let_mails_follow(session, license_id, before, act)
     _record(session, act, "LICENSE_APPROVED", row.id, version=version.version)
     return version
+
+
+def _let_mails_follow(
+    session: Session, license_id: str, before: TermsVersion | None, act: Act
+) -> None:
+    """Let held mails go once terms are granted; drop reminders of a date that is no longer so."""
+    granted = store.granted_version(session, license_id)
+    if granted is None:
+        return
+    outbox.release(session, license_id, at=act.at)
+    if before is not None and before.expires_at != granted.expires_at:
+        outbox.cancel(session, license_id, [EXPIRY_NOTICE])
 
 
 _STATUS_EVENTS = {
@@ -137,7 +151,9 @@ def change_status(
     row.status, row.status_reason = status.value, reason
     row.status_changed_at, row.status_changed_by = act.at, act.actor
     if status is rules.Status.REVOKED:
-        outbox.cancel(session, license_id)
+        outbox.cancel(session, license_id, KINDS)
+    elif status is rules.Status.SUSPENDED:
+        outbox.cancel(session, license_id, NOTICES)
     _record(session, act, _STATUS_EVENTS[action], row.id, reason=reason)
     return row
 
@@ -150,7 +166,7 @@ def rekey(session: Session, license_id: str, *, reason: str, act: Act) -> Issued
     old = store.current_key(session, license_id)
     old.replaced_at = act.at
     session.flush()
-    outbox.cancel(session, license_id)
+    outbox.cancel(session, license_id, [KEY_MAIL])
     version = store.latest_version(session, license_id)
     key = _issue_key(session, row, version, act, replaces=True)
     hints = {"key_hint": key.hint, "replaced_hint": old.hint}
@@ -239,7 +255,7 @@ def _issue_key(
             issued_by=act.actor,
         )
     )
-    text = messages.key_mail(
+    letter = messages.key_mail(
         customer_name=version.customer_name,
         license_key=key.text,
         tier=version.tier,
@@ -247,8 +263,8 @@ def _issue_key(
         replaces=replaces,
     )
     held = store.granted_version(session, row.id) is None
-    draft = outbox.Draft(outbox.KEY_MAIL, version.customer_email, messages.TITLE, text)
-    outbox.queue(session, draft, license_id=row.id, held=held, key=act.mail_key, at=act.at)
+    draft = outbox.Draft(KEY_MAIL, row.id, version.customer_email, letter)
+    outbox.queue(session, draft, held=held, key=act.mail_key, at=act.at)
     return key
 
 

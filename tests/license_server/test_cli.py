@@ -252,12 +252,44 @@ def test_an_approval_on_the_command_line_is_proven_by_the_approvers_token(
     assert "nothing waits" in refused(run(*approve))
 
 
-def test_mails_can_be_listed_and_sent_by_hand(run: Run, tmp_path: Path) -> None:
+def test_mails_can_be_listed_and_sent_by_hand(run: Run, tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "mail").write_text("this is in the way of the directory")
     issue(run)
     assert "cannot be written" in ok(run("outbox", "list"))
-    assert "0 sent, 0 failed" in ok(run("outbox", "send"))  # it is not due yet
+    assert "0 sent, 0 put off, 0 failed" in ok(run("outbox", "send"))  # it is not due yet
     (tmp_path / "mail").unlink()
+    clock.advance(60)
+    assert "1 sent, 0 put off, 0 failed" in ok(run("outbox", "send"))
+    assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
+
+
+def test_a_mail_can_be_tried_at_once_or_given_up(
+    run: Run, tmp_path: Path, clock: FakeClock
+) -> None:
+    (tmp_path / "mail").write_text("this is in the way of the directory")
+    issue(run)
+    issue(run)
+    (tmp_path / "mail").unlink()
+    clock.advance(59)
+    first, second = (line.split("\t")[0] for line in ok(run("outbox", "list")).splitlines())
+    assert "being sent" in refused(run("outbox", "retry", first))
+    assert "is cancelled" in ok(run("outbox", "cancel", second))
+    clock.advance(1)
+    assert "a@b.example is due now" in ok(run("outbox", "retry", first))
+    assert "a mail that is sent cannot" in refused(run("outbox", "retry", first))
+    assert "a mail that is cancelled cannot" in refused(run("outbox", "cancel", second))
+    assert second in ok(run("outbox", "list", "--state", "cancelled"))
+    assert "no mail with this id" in refused(run("outbox", "retry", "nothing"))
+
+
+def test_notices_can_be_queued_by_hand(run: Run, tmp_path: Path) -> None:
+    assert ok(run("outbox", "notices")) == "0 queued.\n"
+    renew = ("license", "renew", issue(run)["id"], "--reason", "shorter")
+    ok(run(*renew, "--expires-at", "2026-11-28"))
+    assert ok(run("outbox", "notices")) == "1 queued.\n"
+    assert ok(run("outbox", "notices")) == "0 queued.\n"
+    texts = [mail.read_text() for mail in (tmp_path / "mail").glob("*.eml")]
+    assert sum("expires on 2026-11-28: 5 days left" in text for text in texts) == 1
 
 
 def test_customers_are_listed_and_found(run: Run) -> None:

@@ -65,6 +65,9 @@ def test_secrets_are_read_from_files_as_well(tmp_path: Path) -> None:
         ("ISSUER_URL", "https://user@license.sentari.dev"),
         ("MAIL_FROM", "Sentari <licenses@sentari.dev>"),
         ("MAIL_FROM", "x@y\nBcc: z@y"),
+        ("SMTP_URL", "mail.example.com"),
+        ("SMTP_URL", "http://mail.example.com"),
+        ("SMTP_CA_FILE", "/nowhere/ca.pem"),
         ("TRUSTED_PROXIES", "-1"),
         ("TRUSTED_PROXIES", "11"),
         ("LOG_LEVEL", "loud"),
@@ -93,3 +96,38 @@ def test_a_start_that_cannot_be_ends_with_one_line(monkeypatch: pytest.MonkeyPat
     with pytest.raises(SystemExit) as end:
         settings_or_exit()
     assert str(end.value).startswith("license server: LICENSE_SERVER_TRUSTED_PROXIES: 'many'")
+
+
+def test_a_mail_server_is_read_with_its_password_which_is_never_shown(tmp_path: Path) -> None:
+    settings = read(tmp_path, SMTP_URL="smtp://user:pa%20ss@mail.example.com")
+    assert settings.smtp is not None
+    assert (settings.smtp.host, settings.smtp.port) == ("mail.example.com", 587)
+    assert (settings.smtp.username, settings.smtp.password) == ("user", "pa ss")
+    assert "pa ss" not in repr(settings)
+    assert read(tmp_path).smtp is None
+
+
+def test_a_mail_server_may_be_named_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "smtp"
+    path.write_text("smtps://user:password@mail.example.com\n")
+    smtp = read(tmp_path, SMTP_URL_FILE=str(path)).smtp
+    assert smtp is not None
+    assert (smtp.port, smtp.security) == (465, "tls")
+
+
+def test_a_mail_server_that_cannot_be_used_is_refused_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, SMTP_URL="smtp://user:secretive@mail.example.com?starttls=never")
+    assert "secretive" not in str(caught.value)
+    assert "loopback" in str(caught.value)
+
+
+def test_a_file_of_authorities_must_hold_some(tmp_path: Path) -> None:
+    import trustme
+
+    path = tmp_path / "ca.pem"
+    path.write_text("no certificate")
+    with pytest.raises(SettingsError, match="SMTP_CA_FILE"):
+        read(tmp_path, SMTP_CA_FILE=str(path))
+    trustme.CA().cert_pem.write_to_path(path)
+    assert read(tmp_path, SMTP_CA_FILE=str(path)).smtp_ca_file == path

@@ -69,6 +69,8 @@ def test_metrics_tell_of_check_ins_licenses_mails_and_the_certificate(
         'license_server_licenses{status="active"} 1.0',
         'license_server_licenses{status="revoked"} 0.0',
         "license_server_outbox_waiting 0.0",
+        "license_server_outbox_failed 0.0",
+        'license_server_mails_total{kind="license_key",result="sent"}',
         "license_server_open_flags 1.0",
         f"license_server_signing_certificate_expiry_timestamp_seconds {float(expires)}",
     ):

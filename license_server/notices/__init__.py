@@ -1,0 +1,1 @@
+"""Notices: mails that customers get because time passed, each at most once."""
