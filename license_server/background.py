@@ -57,8 +57,9 @@ class Background:
             log.exception("the mails' thread met an error and goes on")
 
     def _run(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS * (0.8 + 0.4 * self._random())):
+        while not self._stopping.is_set():
             self.tick()
+            self._stopping.wait(LOOK_SECONDS * (0.8 + 0.4 * self._random()))
 
     def _work(self) -> None:
         now = self._clock.monotonic()

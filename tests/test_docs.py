@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -12,6 +13,9 @@ import license_server.cli
 import license_server.config
 import sentari.cli
 import sentari.config
+from license_server.notices.rules import THRESHOLD_DAYS
+from license_server.outbox.models import STATES
+from license_server.outbox.schedule import MOST_ATTEMPTS, wait_after
 from sentari import create_app
 from sentari.licensing import history
 from sentari.licensing.causes import Cause
@@ -139,6 +143,17 @@ def test_the_thresholds_of_warnings_are_the_code_s() -> None:
     for thresholds in (EXPIRY_DAYS, OFFLINE_PERCENT, USAGE_PERCENT):
         *first, last = map(str, thresholds)
         assert f"{', '.join(first)} and {last}" in text
+
+
+def test_the_license_servers_page_says_when_mails_are_sent_and_tried_again() -> None:
+    mail = section(DOCS / "license-server.md", "What is sent, and when")
+    *first, last = map(str, THRESHOLD_DAYS)
+    assert f"{', '.join(first)} and {last} days before" in mail
+    trouble = section(DOCS / "license-server.md", "Mails that do not go out")
+    assert {code(row[0])[0] for row in rows(trouble)} == set(STATES)
+    assert f"{MOST_ATTEMPTS} attempts in nearly four days" in trouble
+    *first, last = (int(wait_after(n) / timedelta(minutes=1)) for n in range(1, 6))
+    assert f"after {', '.join(map(str, first))} and then every {last} minutes" in trouble
 
 
 def addresses(app: Flask, prefix: str) -> Iterator[str]:

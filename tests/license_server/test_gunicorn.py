@@ -1,23 +1,28 @@
 """The license server as gunicorn serves it: two workers, real sockets, real processes."""
 
+import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
+import trustme
 
 from license_token.keys import RootSet
 from license_token.reply import read_reply
 from tests.clocks import FakeClock
 from tests.license_server.cast import TERMS, CustomerServer
 from tests.live.servers import BIN, ROOT, Vendor, environment
+from tests.simulators.mail_server import PASSWORD, USER, MailServer
 
 pytestmark = pytest.mark.live
 
@@ -90,6 +95,36 @@ def test_an_orderly_stop_leaves_no_counters_behind(vendor: Vendor) -> None:
     assert directory.is_dir()
     assert vendor.server.stop() == 0
     assert not directory.exists()
+
+
+def test_mails_go_out_in_the_background_and_a_stop_waits_for_those_under_way(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca_file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with MailServer(starttls=context, asks_password=True, seconds=0.5) as mail:
+        login = f"{USER}:{quote(PASSWORD, safe='')}"
+        vendor = Vendor(
+            tmp_path / "vendor",
+            LICENSE_SERVER_SMTP_URL=f"smtp://{login}@localhost:{mail.port}",
+            LICENSE_SERVER_SMTP_CA_FILE=str(ca_file),
+        )
+        added = vendor.flask(
+            "customer", "add", "--name", "A Ltd", "--email", "a@b.example", "--json"
+        )
+        terms = ("--term-days", "20", "--max-devices", "10", "--max-packages", "1000")
+        customer = ("--customer", json.loads(added)["id"], "--tier", "enterprise")
+        vendor.flask("license", "issue", *customer, *terms)
+        assert "queued" in vendor.flask("outbox", "list")
+        vendor.server.start()
+        assert mail.begun.wait(30)
+        assert vendor.server.stop() == 0
+    listed = vendor.flask("outbox", "list", "--state", "sent").splitlines()
+    assert len(listed) == len(mail.messages) >= 1
+    assert len({message["Message-ID"] for message in mail.messages}) == len(mail.messages)
 
 
 @pytest.mark.parametrize(

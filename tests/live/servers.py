@@ -106,12 +106,13 @@ class Process:
 class Vendor:
     """A license server with its keys, a staff token, and customers on demand."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **settings: str) -> None:
         directory.mkdir(parents=True)
         port = free_port()
         self.env = environment(
             LICENSE_SERVER_DATA_DIR=str(directory),
             LICENSE_SERVER_ISSUER_URL=f"http://127.0.0.1:{port}",
+            **settings,
         )
         arguments = ("--config", "license_server/gunicorn.conf.py")
         self.server = Process(self.env, port, directory / "log", arguments)

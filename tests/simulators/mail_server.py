@@ -1,6 +1,8 @@
 """A real mail server on loopback: it takes mails, or misbehaves as it is told."""
 
+import asyncio
 import ssl
+import threading
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -21,7 +23,8 @@ class MailServer:
     """An aiosmtpd in a thread of its own.
 
     `starttls` and `tls` are the contexts of the two ways to TLS. `on_recipient` and `on_data` are
-    the answers to RCPT and to the end of DATA; None closes the connection instead.
+    the answers to RCPT and to the end of DATA, which comes after so many `seconds`; None closes the
+    connection instead.
     """
 
     starttls: ssl.SSLContext | None = None
@@ -30,6 +33,8 @@ class MailServer:
     on_recipient: str = OK
     on_sender: str = OK
     on_data: str | None = OK
+    seconds: float = 0.0
+    begun: threading.Event = field(default_factory=threading.Event)
     port: int = field(default_factory=free_port)
     envelopes: list[Envelope] = field(default_factory=list)
     greetings: list[str] = field(default_factory=list)
@@ -93,6 +98,8 @@ class MailServer:
     async def handle_DATA(  # noqa: N802 - the library's name
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
+        self.begun.set()
+        await asyncio.sleep(self.seconds)
         if self.on_data is None:
             server.transport.abort()
             return "451 never seen"
