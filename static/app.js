@@ -26,3 +26,50 @@ if (navigator.clipboard) {
     });
   }
 }
+
+// A part of a page that waits for something looks again by itself: more and more rarely, not while
+// nobody sees it, and not for ever. The link beside it does the same by hand.
+const LOOKS_FOR_MS = 30 * 60 * 1000;
+
+function lookAgain(part) {
+  const until = Date.now() + LOOKS_FOR_MS;
+  let seconds = 2;
+
+  const later = () => {
+    if (Date.now() < until) setTimeout(look, seconds * 1000);
+    seconds = Math.min(seconds * 1.2, 30);
+  };
+
+  async function look() {
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", look, { once: true });
+      return;
+    }
+    try {
+      const answer = await fetch(part.dataset.lookAgain, { redirect: "manual" });
+      if (!answer.ok) return; // Signed out, or closed by the license.
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (takeOver(part, page)) later();
+    } catch {
+      later(); // The server may be starting anew.
+    }
+  }
+
+  later();
+}
+
+// Take over what has changed, so that a screen reader is told of that only; tell whether to go on.
+function takeOver(part, page) {
+  const fresh = page.getElementById(part.id);
+  if (!fresh) return false;
+  for (const element of part.querySelectorAll(":scope > [id]")) {
+    const other = fresh.querySelector(`:scope > #${element.id}`);
+    element.className = other.className;
+    if (other.textContent.trim() !== element.textContent.trim()) {
+      element.replaceChildren(...other.childNodes);
+    }
+  }
+  return "lookAgain" in fresh.dataset;
+}
+
+for (const part of document.querySelectorAll("[data-look-again]")) lookAgain(part);

@@ -32,6 +32,7 @@ PURE = (
     "sentari.licensing.tamper",
     "sentari.agents.audit_chain",
     "sentari.agents.audit_shipment",
+    "sentari.agents.enroll_commands",
     "sentari.inventory.scan",
     "sentari.inventory.changes",
     "sentari.inventory.sbom",

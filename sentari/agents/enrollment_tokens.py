@@ -35,6 +35,14 @@ class UsedToken:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made; its text is not stored."""
+
+    id: int
+    text: str
+
+
 def create_token(
     session: Session,
     *,
@@ -43,7 +51,7 @@ def create_token(
     max_uses: int | None,
     at: datetime,
     actor: str,
-) -> str:
+) -> NewToken:
     """Store a new token and return it: the only time it is shown."""
     name = name.strip()
     if not 1 <= len(name) <= 100:
@@ -66,7 +74,7 @@ def create_token(
     detail = {"expires_in_days": expires_in_days, "max_uses": max_uses}
     action = "ENROLLMENT_TOKEN_CREATED"
     record(session, at=at, actor=actor, action=action, target=name, detail=detail)
-    return token
+    return NewToken(row.id, token)
 
 
 def list_tokens(session: Session) -> list[EnrollmentToken]:

@@ -27,7 +27,7 @@ def create(name: str, expires_in_days: int | None, max_uses: int | None, as_json
             max_uses=max_uses,
             at=current().clock.now(),
             actor="cli",
-        )
+        ).text
     if as_json:
         print_json({"name": name, "token": token})
     else:

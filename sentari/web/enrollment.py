@@ -1,4 +1,6 @@
-"""Settings → Enrollment: the tokens that devices enroll with."""
+"""Settings → Enrollment: the tokens that devices enroll with, and who enrolled with them."""
+
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,10 +9,13 @@ from flask_wtf import FlaskForm
 from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
-from sentari.agents import enrollment_tokens
-from sentari.agents.enrollment_tokens import LONGEST_DAYS, MOST_USES, EnrollmentError
+from sentari.agents import enroll_commands, enrollment_tokens, enrollments
+from sentari.agents.enrollment_tokens import LONGEST_DAYS, MOST_USES, EnrollmentError, NewToken
+from sentari.agents.models import EnrollmentToken
 from sentari.extensions import current, db, writing
+from sentari.paging import DEFAULT_PAGE_SIZE, Page, page_arguments
 from sentari.web.access import access
+from serverkit.problems import Problem
 
 blueprint = Blueprint("enrollment", __name__, url_prefix="/settings/enrollment")
 
@@ -35,36 +40,38 @@ class EnrollmentTokenForm(FlaskForm):  # type: ignore[misc]
 @access(role="admin")
 def index() -> ResponseReturnValue:
     """List tokens and make one; a new one is shown once, on the answer to the form."""
-    form, token = EnrollmentTokenForm(), None
+    form, created = EnrollmentTokenForm(), None
     if form.validate_on_submit():
-        token = _created(form)
-    if token:
+        created = _created(form)
+    if created:
         form = EnrollmentTokenForm(formdata=None)
     page = render_template(
         "sentari/enrollment/index.html",
         form=form,
-        token=token,
+        created=created and _commands(created),
         tokens=enrollment_tokens.list_tokens(db.session()),
-        server_url=current().settings.public_url or request.url_root.rstrip("/"),
         static_token=current().settings.enrollment_token is not None,
         now=current().clock.now(),
     )
     return page, 422 if form.errors else 200
 
 
-def _created(form: EnrollmentTokenForm) -> str | None:
-    fields = {
-        "name": form.name.data,
-        "expires_in_days": form.expires_in_days.data,
-        "max_uses": form.max_uses.data,
-    }
-    actor, now = current_user.actor, current().clock.now()
+@blueprint.get("/<int:token_id>")
+@access(role="admin")
+def show(token_id: int) -> ResponseReturnValue:
+    """Show a token and the devices that enrolled with it."""
     try:
-        with writing() as session:
-            return enrollment_tokens.create_token(session, **fields, at=now, actor=actor)
+        token = enrollment_tokens.find_token(db.session(), str(token_id))
     except EnrollmentError as error:
-        form.name.errors = [str(error)]
-    return None
+        raise Problem(404, "not_found", "No such token", str(error)) from error
+    return _shown(token, usable=token.state(current().clock.now()) == "active")
+
+
+@blueprint.get("/static")
+@access(role="admin")
+def static_token() -> ResponseReturnValue:
+    """Show the devices that enrolled with the token of the server's settings."""
+    return _shown(None, usable=current().settings.enrollment_token is not None)
 
 
 @blueprint.post("/<int:token_id>/revoke")
@@ -79,3 +86,47 @@ def revoke(token_id: int) -> ResponseReturnValue:
     except EnrollmentError as error:
         flash(str(error), "danger")
     return redirect(url_for("enrollment.index"))
+
+
+def _created(form: EnrollmentTokenForm) -> NewToken | None:
+    fields = {
+        "name": form.name.data,
+        "expires_in_days": form.expires_in_days.data,
+        "max_uses": form.max_uses.data,
+    }
+    actor, now = current_user.actor, current().clock.now()
+    try:
+        with writing() as session:
+            return enrollment_tokens.create_token(session, **fields, at=now, actor=actor)
+    except EnrollmentError as error:
+        form.name.errors = [str(error)]
+    return None
+
+
+def _commands(token: NewToken) -> dict[str, Any]:
+    """Return what is shown of a new token, this once."""
+    server_url = current().settings.public_url or request.url_root.rstrip("/")
+    return {
+        "id": token.id,
+        "text": token.text,
+        "devices": Page([], 0, 1, DEFAULT_PAGE_SIZE),
+        "server_url": server_url,
+        "unsafe": enroll_commands.is_unsafe(server_url),
+        "agents": enroll_commands.agent_commands(server_url, token.text),
+        "scripts": enroll_commands.script_commands(server_url, token.text),
+        "upload": enroll_commands.scan_command(server_url),
+    }
+
+
+def _shown(token: EnrollmentToken | None, *, usable: bool) -> str:
+    page, page_size = page_arguments()
+    found = enrollments.enrolled_devices(db.session(), token, page=page, page_size=page_size)
+    return render_template(
+        "sentari/enrollment/show.html",
+        row=token,
+        found=found,
+        waiting=enrollments.still_waiting(found, usable=usable),
+        usable=usable,
+        watched=request.full_path.rstrip("?"),
+        now=current().clock.now(),
+    )

@@ -227,11 +227,13 @@ class Server:
         time.sleep(0.1 if answer.ok else 0)  # a refusal is never older than 0.05 s
         return answer
 
-    def register(self, hostname: str, machine_id: str = "", address: str = "") -> requests.Response:
+    def register(
+        self, hostname: str, machine_id: str = "", address: str = "", token: str = ENROLLMENT_TOKEN
+    ) -> requests.Response:
         """Enroll; `address` counts when the server trusts one proxy (10 a minute each)."""
         body = {
             "hostname": hostname,
-            "enrollment_token": ENROLLMENT_TOKEN,
+            "enrollment_token": token,
             "os": "linux",
             "arch": "amd64",
             "agent_version": "1.0.0",

@@ -34,7 +34,7 @@ def create(name="office", expires_in_days=None, max_uses=None):
         return create_token(
             session, name=name, expires_in_days=expires_in_days, max_uses=max_uses,
             at=NOON, actor="user:admin@example.com",
-        )  # fmt: skip
+        ).text  # fmt: skip
 
 
 def use(token, now=NOON, static=None):

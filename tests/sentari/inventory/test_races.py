@@ -115,7 +115,7 @@ def test_a_token_for_two_devices_enrolls_exactly_two_of_many(app):
     with app.app_context(), writing() as session:
         token = create_token(
             session, name="two", expires_in_days=None, max_uses=2, at=NOON, actor="cli"
-        )
+        ).text
     lost = refusals(at_once(app, lambda _: enroll(enrollment_token=token)))
     assert len(lost) == WRITERS - 2
     with app.app_context():

@@ -4,6 +4,7 @@ import pytest
 
 from tests.conftest import csrf_token
 from tests.sentari.fleet import make_fleet
+from tests.sentari.inventory.scans import package, scan
 
 PATH = "/settings/enrollment"
 
@@ -89,3 +90,64 @@ def test_without_a_license_tokens_are_seen_and_not_made(fleet, admin):
     fleet.unlicense()
     assert admin.get(PATH).status_code == 200
     assert admin.post(PATH, data=form).status_code == 402
+
+
+def test_a_tokens_page_waits_for_a_device_and_then_for_its_scan(fleet, admin):
+    _, page, token = make(admin)
+    assert 'data-look-again="/settings/enrollment/1"' in page
+    assert "Waiting for the first device" in page
+    path = f"{PATH}/1"
+    waiting = admin.get(path).get_data(as_text=True)
+    assert "Waiting for the first device" in waiting
+    assert token not in waiting
+    device_id, device_token = fleet.enroll(enrollment_token=token, hostname="web-07")
+    enrolled = admin.get(path).get_data(as_text=True)
+    assert "web-07 is enrolled. Waiting for its first scan." in enrolled
+    assert f'href="/devices/{device_id}"' in enrolled
+    assert "data-look-again" in enrolled
+    fleet.send(device_token, scan(package(), device_id=device_id, hostname="web-07"))
+    done = admin.get(path).get_data(as_text=True)
+    assert "web-07 is enrolled and has sent its first scan." in done
+    assert "data-look-again" not in done
+    assert "Look again" not in done
+
+
+def test_a_token_that_enrolls_no_more_is_not_waited_for(fleet, admin):
+    make(admin)
+    form = {"csrf_token": csrf_token(admin, PATH)}
+    admin.post(f"{PATH}/1/revoke", data=form)
+    page = admin.get(f"{PATH}/1").get_data(as_text=True)
+    assert "No device has enrolled with this token" in page
+    assert "data-look-again" not in page
+    assert f"{PATH}/1/revoke" not in page
+
+
+def test_devices_of_the_static_token_have_a_page_of_their_own(fleet, admin):
+    assert "/settings/enrollment/static" in admin.get(PATH).get_data(as_text=True)
+    fleet.enroll(hostname="web-08")
+    page = admin.get(f"{PATH}/static").get_data(as_text=True)
+    assert "Static token" in page
+    assert "web-08" in page
+
+
+def test_without_a_static_token_its_page_says_so(make_app, sqlite_url, clock, tmp_path):
+    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, enrollment_token=None)
+    page = fleet.browser("admin").get(f"{PATH}/static").get_data(as_text=True)
+    assert "It is not set" in page
+    assert "data-look-again" not in page
+
+
+def test_an_unknown_token_is_a_helpful_404_and_none_of_a_viewers_business(fleet, admin):
+    assert "no such token" in admin.get(f"{PATH}/99").get_data(as_text=True)
+    assert admin.get(f"{PATH}/99").status_code == 404
+    viewer = fleet.browser("viewer")
+    for path in (f"{PATH}/1", f"{PATH}/static"):
+        assert viewer.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_address_without_tls_is_warned_of(make_app, sqlite_url, clock, tmp_path, scheme):
+    url = f"{scheme}://sentari.example.com"
+    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, public_url=url)
+    _, page, _ = make(fleet.browser("admin"))
+    assert ("SENTARI_PUBLIC_URL" in page) is (scheme == "http")
