@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from license_server.mail_address import is_address
 from license_server.outbox.smtp import tls_context
 from license_server.outbox.smtp_url import FORM, SmtpServer, parse_smtp_url
 from serverkit.database import parse_database_url
-from serverkit.secrets import SHORTEST_SECRET, load_or_create_secret
+from serverkit.secret_key import read_secret_key
 from serverkit.settings import EnvReader, SettingsError, parse_service_url
 
 PREFIX = "LICENSE_SERVER_"
@@ -57,7 +55,7 @@ class Settings:
         return cls(
             database_url=database_url,
             data_dir=data_dir,
-            secret_key=_secret_key(env, database_url, data_dir),
+            secret_key=read_secret_key(env, PREFIX, database_url, data_dir),
             issuer_url=env.value(
                 f"{PREFIX}ISSUER_URL", DEFAULT_ISSUER_URL, parse_service_url, url_form
             ),
@@ -84,22 +82,6 @@ def settings_or_exit() -> Settings:
         return Settings.from_env()
     except SettingsError as error:
         sys.exit(f"license server: {error}")
-
-
-def _secret_key(env: EnvReader, database_url: str, data_dir: Path) -> str:
-    name, accepted = f"{PREFIX}SECRET_KEY", f"at least {SHORTEST_SECRET} characters"
-    secret = env.secret(name)
-    if secret is None:
-        if make_url(database_url).drivername != "sqlite":
-            raise SettingsError(name, "it is required with PostgreSQL", accepted)
-        try:
-            secret = load_or_create_secret(data_dir / "secret_key")
-        except OSError as error:
-            fault = f"the data directory {data_dir} cannot be used: {error.strerror}"
-            raise SettingsError(f"{PREFIX}DATA_DIR", fault, "a writable directory") from error
-    if len(secret) < SHORTEST_SECRET:
-        raise SettingsError(name, f"it has only {len(secret)} characters", accepted)
-    return secret
 
 
 def _smtp(env: EnvReader) -> SmtpServer | None:

@@ -1,10 +1,12 @@
-"""What the app's parts share: the database and the per-app services."""
+"""What the app's parts share: the database, the forms' tokens, and the per-app services."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
+from flask_login import LoginManager
+from flask_wtf import CSRFProtect
 from sqlalchemy.orm import Session
 
 from serverkit import database
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from license_server.signing.keyring import Keyring
 
 db = database.create_database()
+login_manager = LoginManager()
+csrf = CSRFProtect()
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class LicenseServer:
     keyring: "Keyring"
     transport: "Transport"
     mail_key: bytes = field(repr=False)
+    totp_key: bytes = field(repr=False)
 
 
 def current() -> LicenseServer:

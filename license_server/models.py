@@ -14,7 +14,7 @@ from license_server.licenses.models import (
 from license_server.notices.models import ExpiryNotice, SilenceNotice
 from license_server.outbox.models import OutboxMail
 from license_server.signing.models import RootKey, SigningKey
-from license_server.staff.models import Staff, StaffToken
+from license_server.staff.models import Staff, StaffSession, StaffSignIn, StaffToken
 from serverkit.rate_limits import RateLimitMixin
 
 __all__ = [
@@ -34,6 +34,8 @@ __all__ = [
     "SigningKey",
     "SilenceNotice",
     "Staff",
+    "StaffSession",
+    "StaffSignIn",
     "StaffToken",
     "TermsApproval",
     "TermsVersion",

@@ -19,7 +19,7 @@ from license_server.errors import (
 )
 from license_token.encoding import decode_object
 from license_token.errors import LicenseTokenError
-from serverkit.problems import Problem, invalid, problem_response
+from serverkit.problems import Answer, Problem, invalid, problem_response, wants_json
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,14 @@ class StrictJSON(DefaultJSONProvider):
             raise Problem(400, "malformed", "The body is malformed", str(error)) from error
 
 
-def register_refusals(app: APIFlask) -> None:
+def register_refusals(app: APIFlask, answer: Answer) -> None:
     """Answer the app's own errors, and those of the input's validation."""
+
+    def from_domain(error: LicenseServerError) -> Response:
+        return answer(to_problem(error))
+
     app.json = StrictJSON(app)
-    app.register_error_handler(LicenseServerError, _from_domain)
+    app.register_error_handler(LicenseServerError, from_domain)
     app.register_error_handler(HTTPError, _from_validation)
     app.before_request(_check_content_type)
 
@@ -78,10 +82,6 @@ def _pointer(field: str) -> str:
     return f"/{field.replace('~', '~0').replace('/', '~1')}" if field else ""
 
 
-def _from_domain(error: LicenseServerError) -> Response:
-    return problem_response(to_problem(error))
-
-
 def _from_validation(error: HTTPError) -> Response:
     found = [
         {"pointer": _pointer("" if field == "_schema" else field), "detail": detail}
@@ -93,6 +93,8 @@ def _from_validation(error: HTTPError) -> Response:
 
 
 def _check_content_type() -> None:
+    if not wants_json():
+        return
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
     if has_body and not request.is_json and request.endpoint != "check_in.check_in":
         detail = "Send the body as application/json."

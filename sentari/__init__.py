@@ -21,6 +21,7 @@ from sentari.web.metrics import register_metrics
 from serverkit.clock import Clock, SystemClock
 from serverkit.database import prepare_engine
 from serverkit.http import register_http
+from serverkit.pages import register_page_answers
 from serverkit.problems import register_problems
 
 
@@ -61,6 +62,7 @@ def create_app(
     register_access(app, enforce)
     register_gate(app)
     register_metrics(app)
+    register_page_answers(app)
     register_context(app)
     register_pages(app)
     register_api(app)

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from sentari.licensing.outbound import (
     OutboundError,
     Proxies,
@@ -15,7 +13,7 @@ from sentari.licensing.outbound import (
     standard_proxies,
 )
 from serverkit.database import parse_database_url
-from serverkit.secrets import SHORTEST_SECRET, load_or_create_secret
+from serverkit.secret_key import read_secret_key
 from serverkit.settings import EnvReader, SettingsError, parse_service_url, parse_url
 
 PREFIX = "SENTARI_"
@@ -80,7 +78,7 @@ class Settings:
             **_access(env),
             **_serving(env),
             "outbound": _outbound(env, environ),
-            "secret_key": _secret_key(env, database_url, data_dir),
+            "secret_key": read_secret_key(env, PREFIX, database_url, data_dir),
         }
         return cls(database_url, data_dir, **values, warnings=tuple(env.unknown_names()))  # type: ignore[arg-type]
 
@@ -160,22 +158,6 @@ def _proxy(env: EnvReader, name: str) -> str | None:
     except OutboundError as error:
         raise SettingsError(name, str(error), "http://user:password@proxy:3128") from error
     return url
-
-
-def _secret_key(env: EnvReader, database_url: str, data_dir: Path) -> str:
-    name, accepted = f"{PREFIX}SECRET_KEY", f"at least {SHORTEST_SECRET} characters"
-    secret = env.secret(name)
-    if secret is None:
-        if make_url(database_url).drivername != "sqlite":
-            raise SettingsError(name, "it is required with PostgreSQL", accepted)
-        try:
-            secret = load_or_create_secret(data_dir / "secret_key")
-        except OSError as error:
-            fault = f"the data directory {data_dir} cannot be used: {error.strerror}"
-            raise SettingsError(f"{PREFIX}DATA_DIR", fault, "a writable directory") from error
-    if len(secret) < SHORTEST_SECRET:
-        raise SettingsError(name, f"it has only {len(secret)} characters", accepted)
-    return secret
 
 
 def _file(env: EnvReader, name: str) -> Path | None:

@@ -1,5 +1,7 @@
 """Argon2id passwords: what is accepted, how they are kept, how they are compared."""
 
+import secrets
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -40,6 +42,11 @@ def check_password(password: str, email: str) -> None:
 def hash_password(password: str) -> str:
     """Return an Argon2id hash with its parameters and salt in it."""
     return _hasher.hash(password)
+
+
+def generate_password() -> str:
+    """Return a random password of 20 characters."""
+    return secrets.token_urlsafe(15)
 
 
 def verify_password(stored: str | None, password: str) -> bool:

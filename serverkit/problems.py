@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 Page = Callable[["Problem"], str]
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's own word for it  # noqa: N818 - RFC 9457's own word for it
+class Problem(Exception):  # noqa: N818 - RFC 9457's own word for it
     """A refusal that the client is told in full: status, code, title, detail, members."""
 
     def __init__(
@@ -66,11 +66,14 @@ def wants_json() -> bool:
     return request.path.startswith(("/api/", "/.well-known/"))
 
 
-def register_problems(app: Flask, page: Page | None) -> None:
-    """Answer every error of the app in one place; without `page` always as a document."""
+Answer = Callable[[Problem], Response]
+
+
+def register_problems(app: Flask, page: Page) -> Answer:
+    """Answer every error of the app in one place, and return what answers a problem."""
 
     def answer(problem: Problem) -> Response:
-        if page is None or wants_json():
+        if wants_json():
             return problem_response(problem)
         try:
             body = page(problem)
@@ -103,6 +106,7 @@ def register_problems(app: Flask, page: Page | None) -> None:
     app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(OperationalError, from_database)
     app.register_error_handler(Exception, from_bug)
+    return answer
 
 
 def _from_http(error: HTTPException) -> Problem:

@@ -125,5 +125,14 @@ class RateLimiter:
         )
 
 
+SIGN_IN_LIMIT = "5/minute"
+
+
+def limit_sign_in(limiter: RateLimiter, step: str, *, address: str, account: str) -> None:
+    """Count one attempt at a step of signing in, by its address and by the account it names."""
+    limiter.hit(SIGN_IN_LIMIT, f"{step}-address", address)
+    limiter.hit(SIGN_IN_LIMIT, f"{step}-account", account.strip().lower())
+
+
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()

@@ -13,7 +13,7 @@ from license_server.api.schemas import ReasonInput
 from license_server.extensions import db, writing
 
 blueprint = APIBlueprint(
-    "activations", __name__, url_prefix="/api/v1/activations", tag="Activations"
+    "activations_api", __name__, url_prefix="/api/v1/activations", tag="Activations"
 )
 
 

@@ -10,15 +10,15 @@ from license_server import representations
 from license_server.access import access
 from license_server.acting import deliver_mails
 from license_server.api.caller import by_caller
-from license_server.api.paging import page_arguments
 from license_server.api.schemas import CustomerInput, LicenseInput
 from license_server.customers import service
 from license_server.extensions import db, writing
 from license_server.licenses import service as licenses
 from license_server.licenses.store import approval_state, latest_version, list_licenses
 from license_server.rules import Terms
+from serverkit.paging import page_arguments
 
-blueprint = APIBlueprint("customers", __name__, url_prefix="/api/v1/customers", tag="Customers")
+blueprint = APIBlueprint("customers_api", __name__, url_prefix="/api/v1/customers", tag="Customers")
 
 
 @blueprint.post("")

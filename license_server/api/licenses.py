@@ -14,7 +14,7 @@ from license_server.licenses import service
 from license_server.licenses.store import get_license
 from license_server.rules import Action
 
-blueprint = APIBlueprint("licenses", __name__, url_prefix="/api/v1/licenses", tag="Licenses")
+blueprint = APIBlueprint("licenses_api", __name__, url_prefix="/api/v1/licenses", tag="Licenses")
 
 
 @blueprint.get("/<record:license_id>")

@@ -15,7 +15,8 @@ from license_server.extensions import current, db, writing
 from license_server.licenses import service, store
 from license_server.rules import Action, Terms
 from license_server.staff.roles import APPROVER
-from license_server.staff.service import authenticate, check_role
+from license_server.staff.service import check_role
+from license_server.staff.tokens import authenticate
 
 group = AppGroup("license", help="Licenses: issue and change them.")
 
@@ -95,7 +96,7 @@ def approve(license_id: str, token_file: Path | None, as_json: bool) -> None:
     person = authenticate(db.session(), token, current().clock.now())
     if person is None:
         raise CommandError("this is nobody's live staff token")
-    check_role(person, APPROVER)
+    check_role(person.role, APPROVER, who=person.email)
     actor = person.actor
     with writing() as session:
         service.approve(session, license_id, act=act_of(actor))

@@ -1,10 +1,9 @@
-"""Make staff and their tokens, and find who presents one. Callers commit."""
+"""Make and change staff. Callers commit."""
 
-import hashlib
-import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Protocol
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from license_server.audit import record
@@ -16,19 +15,19 @@ from license_server.errors import (
     Violation,
 )
 from license_server.mail_address import check_address
-from license_server.rules import has_control
-from license_server.staff.models import Staff, StaffToken
-from license_server.staff.roles import ROLES, includes
+from license_server.staff.models import Staff, StaffSession, StaffSignIn, StaffToken
+from license_server.staff.roles import APPROVER, ROLES, includes
 from serverkit.passwords import PasswordRefusedError, check_password, hash_password
+from serverkit.sessions import SessionStore
 
-TOKEN_PREFIX = "sls_"  # noqa: S105 - the public beginning of every token
-LONGEST_NAME = 100
-LONGEST_TOKEN_DAYS = 3650
+sessions = SessionStore(StaffSession)
 
 
-def generate_password() -> str:
-    """Return a random password of 20 characters."""
-    return secrets.token_urlsafe(15)
+class StaffChange(Protocol):
+    """A change of one person, such as `disable_staff`."""
+
+    def __call__(self, session: Session, person: Staff, *, at: datetime, actor: str) -> None:
+        """Change the person in the caller's transaction."""
 
 
 def any_staff(session: Session) -> bool:
@@ -36,21 +35,35 @@ def any_staff(session: Session) -> bool:
     return bool(session.scalar(select(exists(select(Staff.id)))))
 
 
+def list_staff(session: Session) -> list[Staff]:
+    """Return everybody by e-mail."""
+    return list(session.scalars(select(Staff).order_by(Staff.email)))
+
+
 def create_staff(
-    session: Session, *, email: str, password: str, role: str, at: datetime, actor: str
+    session: Session,
+    *,
+    email: str,
+    password: str,
+    role: str,
+    at: datetime,
+    actor: str,
+    temporary: bool = False,
 ) -> Staff:
-    """Add a person; the refusals name the field."""
+    """Add a person; the refusals name the field. A temporary password must be changed first."""
     email = check_address(email.lower())
-    if role not in ROLES:
-        raise InvalidError((Violation("role", f"give one of {', '.join(ROLES)}"),))
-    try:
-        check_password(password, email)
-    except PasswordRefusedError as error:
-        raise InvalidError((Violation("password", str(error)),)) from error
+    _check_role_name(role)
+    _check_password(password, email)
     record(session, at=at, actor=actor, action="STAFF_CREATED", target=email, detail={"role": role})
     if session.scalar(select(exists(select(Staff.id).where(Staff.email == email)))):
         raise ConflictError(f"there is a member of staff with the address {email} already")
-    person = Staff(email=email, password_hash=hash_password(password), role=role, created_at=at)
+    person = Staff(
+        email=email,
+        password_hash=hash_password(password),
+        password_temporary=temporary,
+        role=role,
+        created_at=at,
+    )
     session.add(person)
     session.flush()
     return person
@@ -65,93 +78,124 @@ def find_staff(session: Session, email: str) -> Staff:
     return person
 
 
+def get_staff(session: Session, staff_id: int) -> Staff:
+    """Return the person, or raise NotFoundError."""
+    person = session.get(Staff, staff_id)
+    if person is None:
+        raise NotFoundError("there is no such member of staff")
+    return person
+
+
 def disable_staff(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
-    """Stop the person's tokens from working at once."""
-    if person.disabled_at is None:
-        person.disabled_at = at
-        record(session, at=at, actor=actor, action="STAFF_DISABLED", target=person.email)
+    """End the person's sessions and tokens at once; enabling brings neither back."""
+    if person.disabled_at is not None:
+        return
+    record(session, at=at, actor=actor, action="STAFF_DISABLED", target=person.email)
+    _check_takes_away(session, person, actor, "disable")
+    person.disabled_at = at
+    for token in session.scalars(
+        select(StaffToken).where(StaffToken.staff_id == person.id, StaffToken.revoked_at.is_(None))
+    ):
+        token.revoked_at = at
+    end_sessions(session, person)
 
 
-def create_token(
+def enable_staff(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
+    """Let a disabled person sign in again."""
+    if person.disabled_at is not None:
+        person.disabled_at = None
+        record(session, at=at, actor=actor, action="STAFF_ENABLED", target=person.email)
+
+
+def set_role(session: Session, person: Staff, *, role: str, at: datetime, actor: str) -> None:
+    """Give the person another role, which holds from the next request on."""
+    _check_role_name(role)
+    if role == person.role:
+        return
+    detail = {"role": role, "role_before": person.role}
+    record(
+        session, at=at, actor=actor, action="STAFF_ROLE_CHANGED", target=person.email, detail=detail
+    )
+    if not includes(role, person.role):
+        _check_takes_away(session, person, actor, "take rights from")
+    person.role = role
+
+
+def reset_password(
     session: Session,
     person: Staff,
+    password: str,
     *,
-    name: str,
-    expires_in_days: int | None,
+    temporary: bool,
     at: datetime,
     actor: str,
-) -> str:
-    """Store a new token and return it: the only time it is shown."""
-    name = name.strip()
-    if not 1 <= len(name) <= LONGEST_NAME or has_control(name):
-        detail = f"give 1 to {LONGEST_NAME} characters on one line"
-        raise InvalidError((Violation("name", detail),))
-    if expires_in_days is not None and not 1 <= expires_in_days <= LONGEST_TOKEN_DAYS:
-        detail = f"give a whole number from 1 to {LONGEST_TOKEN_DAYS}"
-        raise InvalidError((Violation("expires_in_days", detail),))
-    if person.disabled_at is not None:
-        raise ConflictError(f"{person.email} is disabled")
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    row = StaffToken(
-        staff_id=person.id,
-        name=name,
-        token_hash=hash_token(token),
-        hint=token[-5:],
-        created_at=at,
-        expires_at=None if expires_in_days is None else at + timedelta(days=expires_in_days),
-    )
-    session.add(row)
-    record(
-        session,
-        at=at,
-        actor=actor,
-        action="STAFF_TOKEN_CREATED",
-        target=person.email,
-        detail={"name": name, "hint": row.hint, "expires_in_days": expires_in_days},
-    )
-    return token
+) -> None:
+    """Set a new password and end the sessions of the old one."""
+    _check_password(password, person.email)
+    person.password_hash, person.password_temporary = hash_password(password), temporary
+    end_sessions(session, person)
+    record(session, at=at, actor=actor, action="STAFF_PASSWORD_RESET", target=person.email)
 
 
-def revoke_token(session: Session, person: Staff, hint: str, *, at: datetime, actor: str) -> int:
-    """Stop the person's tokens that end in `hint`; return how many there were."""
-    query = select(StaffToken).where(
-        StaffToken.staff_id == person.id,
-        StaffToken.hint == hint[-5:],
-        StaffToken.revoked_at.is_(None),
-    )
-    rows = session.scalars(query).all()
-    if not rows:
-        raise NotFoundError(f"{person.email} has no token that ends in {hint[-5:]}")
-    for row in rows:
-        row.revoked_at = at
-    detail = {"hint": hint[-5:]}
-    record(
-        session,
-        at=at,
-        actor=actor,
-        action="STAFF_TOKEN_REVOKED",
-        target=person.email,
-        detail=detail,
-    )
-    return len(rows)
+def reset_totp(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
+    """Forget the second factor: the person sets up a new one at the next sign-in."""
+    person.totp_sealed = person.totp_last_step = None
+    end_sessions(session, person)
+    record(session, at=at, actor=actor, action="STAFF_TOTP_RESET", target=person.email)
 
 
-def authenticate(session: Session, token: str, now: datetime) -> Staff | None:
-    """Return whose live token this is, or None."""
-    if not token.startswith(TOKEN_PREFIX) or len(token) > 100:
-        return None
-    query = select(StaffToken).where(StaffToken.token_hash == hash_token(token))
-    row = session.scalars(query).one_or_none()
-    return row.staff if row is not None and row.live(now) else None
+def change_password(session: Session, person: Staff, password: str, *, at: datetime) -> None:
+    """Set the person's own new password and end the sessions of the old one."""
+    _check_password(password, person.email)
+    person.password_hash, person.password_temporary = hash_password(password), False
+    end_sessions(session, person)
+    record(session, at=at, actor=person.actor, action="STAFF_PASSWORD_CHANGED", target=person.email)
 
 
-def check_role(person: Staff, needed: str) -> None:
-    """Raise ForbiddenError unless the person's role includes `needed`."""
-    if not includes(person.role, needed):
-        detail = f"this needs the role {needed}; {person.email} has the role {person.role}"
+def sign_out_everywhere(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
+    """End all of a person's sessions, and say so in the audit log."""
+    end_sessions(session, person)
+    record(session, at=at, actor=actor, action="STAFF_SIGNED_OUT_EVERYWHERE", target=person.email)
+
+
+def end_sessions(session: Session, person: Staff) -> None:
+    """End all of a person's sessions, and the sign-ins that were begun."""
+    sessions.end_where(session, StaffSession.staff_id == person.id)
+    session.execute(delete(StaffSignIn).where(StaffSignIn.staff_id == person.id))
+
+
+def list_sessions(session: Session, person_id: int, now: datetime) -> list[StaffSession]:
+    """Return the person's live sessions, the newest first."""
+    query = select(StaffSession).where(StaffSession.staff_id == person_id)
+    rows = session.scalars(query.order_by(StaffSession.created_at.desc(), StaffSession.id.desc()))
+    return [row for row in rows if row.live(now)]
+
+
+def check_role(role: str, needed: str, *, who: str) -> None:
+    """Raise ForbiddenError unless the role includes `needed`."""
+    if not includes(role, needed):
+        detail = f"this needs the role {needed}; {who} has the role {role}"
         raise ForbiddenError(detail, code="role_required")
 
 
-def hash_token(token: str) -> str:
-    """Return the form in which a token is stored (lower-case hex SHA-256)."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def _check_role_name(role: str) -> None:
+    if role not in ROLES:
+        raise InvalidError((Violation("role", f"give one of {', '.join(ROLES)}"),))
+
+
+def _check_password(password: str, email: str) -> None:
+    try:
+        check_password(password, email)
+    except PasswordRefusedError as error:
+        raise InvalidError((Violation("password", str(error)),)) from error
+
+
+def _check_takes_away(session: Session, person: Staff, actor: str, what: str) -> None:
+    """Raise when nobody could undo it: the audit head is locked, so no two do it at once."""
+    if actor == person.actor:
+        raise ForbiddenError(f"nobody can {what} themselves; ask another approver", code="oneself")
+    query = select(func.count(Staff.id)).where(Staff.role == APPROVER, Staff.disabled_at.is_(None))
+    last = person.role == APPROVER and person.disabled_at is None and session.scalar(query) == 1
+    if last:
+        detail = f"{person.email} is the last approver; make another one first"
+        raise ConflictError(detail, code="last_approver")

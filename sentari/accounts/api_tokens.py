@@ -1,15 +1,15 @@
 """Make, list and revoke API tokens. Callers commit."""
 
-import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sentari.accounts.models import ROLES, ApiToken
-from sentari.accounts.service import AccountError, hash_token
+from sentari.accounts.service import AccountError
 from sentari.accounts.sessions import TOKEN_PREFIX
 from sentari.audit.store import record
+from serverkit.tokens import hash_token, new_token
 
 LONGEST_DAYS = 3650
 
@@ -31,7 +31,7 @@ def create_api_token(
         raise AccountError(f"A role is {' or '.join(ROLES)}.")
     if expires_in_days is not None and not 1 <= expires_in_days <= LONGEST_DAYS:
         raise AccountError(f"A token lives 1 to {LONGEST_DAYS} days.")
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = new_token(TOKEN_PREFIX)
     expires_at = None if expires_in_days is None else at + timedelta(days=expires_in_days)
     row = ApiToken(
         name=name,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from sentari.extensions import db
 from serverkit.database import UtcDateTime
+from serverkit.sessions import SessionMixin
 
 ROLES = ("viewer", "admin")
 _ROLE_CHECK = "role IN ('viewer', 'admin')"
@@ -31,14 +32,10 @@ class User(db.Model):  # type: ignore[name-defined, misc]
         return f"user:{self.email}"
 
 
-class UserSession(db.Model):  # type: ignore[name-defined, misc]
+class UserSession(SessionMixin, db.Model):  # type: ignore[name-defined, misc]
     """One signed-in browser."""
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 

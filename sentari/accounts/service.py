@@ -1,19 +1,20 @@
 """Make, change and sign in users. Callers commit."""
 
-import hashlib
 import re
-import secrets
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from sentari.accounts.models import ROLES, User, UserSession
 from sentari.audit.store import record
 from serverkit.passwords import check_password, hash_password, verify_password
+from serverkit.sessions import SessionStore
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}\Z")
+
+sessions = SessionStore(UserSession)
 
 
 class UserChange(Protocol):
@@ -25,11 +26,6 @@ class UserChange(Protocol):
 
 class AccountError(ValueError):
     """An account cannot be made or changed that way; the text says why."""
-
-
-def hash_token(token: str) -> str:
-    """Return the form in which a random token is stored (lower-case hex SHA-256)."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def normalize_email(email: str) -> str:
@@ -124,10 +120,7 @@ def verify_login(session: Session, email: str, password: str) -> User | None:
 
 def begin_session(session: Session, user: User, *, at: datetime) -> str:
     """Store a new session and return its token, which only the browser keeps."""
-    token = secrets.token_urlsafe(32)
-    session.add(
-        UserSession(token_hash=hash_token(token), user_id=user.id, created_at=at, last_seen_at=at)
-    )
+    token = sessions.begin(session, at=at, user_id=user.id)
     user.last_login_at = at
     record(session, at=at, actor=user.actor, action="USER_LOGGED_IN", target=user.email)
     return token
@@ -135,12 +128,7 @@ def begin_session(session: Session, user: User, *, at: datetime) -> str:
 
 def end_sessions(session: Session, user: User) -> None:
     """End all sessions of the user."""
-    session.execute(delete(UserSession).where(UserSession.user_id == user.id))
-
-
-def generate_password() -> str:
-    """Return a random password of 20 characters."""
-    return secrets.token_urlsafe(15)
+    sessions.end_where(session, UserSession.user_id == user.id)
 
 
 def _live_admins(session: Session) -> int:

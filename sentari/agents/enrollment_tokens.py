@@ -1,7 +1,6 @@
 """Make, list, revoke and use the tokens that enroll devices. Callers commit."""
 
 import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -9,9 +8,9 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, or_, select, update
 from sqlalchemy.orm import Session
 
-from sentari.accounts.service import hash_token
 from sentari.agents.models import EnrollmentToken
 from sentari.audit.store import record
+from serverkit.tokens import hash_token, new_token
 
 ENROLLMENT_PREFIX = "stre_"
 LONGEST_DAYS = 3650
@@ -60,7 +59,7 @@ def create_token(
         raise EnrollmentError(f"A token lives 1 to {LONGEST_DAYS:,} days.")
     if max_uses is not None and not 1 <= max_uses <= MOST_USES:
         raise EnrollmentError(f"A token enrolls 1 to {MOST_USES:,} times.")
-    token = ENROLLMENT_PREFIX + secrets.token_urlsafe(32)
+    token = new_token(ENROLLMENT_PREFIX)
     row = EnrollmentToken(
         name=name,
         token_hash=hash_token(token),

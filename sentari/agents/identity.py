@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sentari.accounts.service import hash_token
 from sentari.agents.models import DeviceCredential
 from sentari.inventory.models import Device
 from serverkit.problems import Problem
+from serverkit.tokens import hash_token
 
 DEVICE_PREFIX = "strd_"
 

@@ -1,6 +1,5 @@
 """Enroll a device: a token in, an identity out. Callers commit."""
 
-import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +7,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from sentari.accounts.service import hash_token
 from sentari.agents.enrollment_tokens import use_token
 from sentari.agents.identity import DEVICE_PREFIX
 from sentari.agents.models import DeviceCredential, Enrollment
@@ -23,6 +21,7 @@ from sentari.inventory.text import Warnings
 from sentari.licensing import caps
 from sentari.licensing.state import LicenseStatus
 from serverkit.problems import Problem
+from serverkit.tokens import hash_token, new_token
 
 CLONE_WINDOW = timedelta(hours=1)
 MAX_TOKEN, MAX_CSR = 512, 16_384
@@ -162,7 +161,7 @@ def _new_credential(session: Session, device: Device, now: datetime) -> str:
         .values(revoked_at=now)
         .execution_options(synchronize_session=False)
     )
-    token = DEVICE_PREFIX + secrets.token_urlsafe(32)
+    token = new_token(DEVICE_PREFIX)
     session.add(DeviceCredential(device_id=device.id, token_hash=hash_token(token), created_at=now))
     session.flush()
     return token

@@ -15,9 +15,9 @@ from sentari.audit.models import AuditEvent
 from sentari.extensions import current, db
 from sentari.licensing.ledger import verify_log
 from sentari.licensing.report import log_report
-from sentari.paging import page_arguments
 from sentari.web.access import access
 from serverkit.audit.chain import format_time
+from serverkit.paging import page_arguments
 from serverkit.problems import Problem
 
 blueprint = APIBlueprint("audit_api", __name__, url_prefix="/api/v1/audit", tag="Audit")

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from sentari.paging import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
+from serverkit.paging import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
 
 
 class Fault(BaseModel):

@@ -20,8 +20,8 @@ from sentari.inventory.exports import FORMATS, holder_item, inventory_lines, sbo
 from sentari.inventory.models import Device
 from sentari.inventory.sbom import CONTENT_TYPE
 from sentari.inventory.text import storable
-from sentari.paging import Page, page_arguments
 from sentari.web.listing import device_filter, download, note, package_filter
+from serverkit.paging import Page, page_arguments
 from serverkit.problems import Problem
 
 blueprint = APIBlueprint("inventory_api", __name__, url_prefix="/api/v1/inventory", tag="Inventory")

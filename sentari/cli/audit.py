@@ -4,10 +4,10 @@ import click
 from flask.cli import AppGroup
 
 from sentari.audit import service
-from sentari.cli.output import CommandError, print_json, reports
 from sentari.extensions import current, db
 from sentari.licensing.ledger import verify_log
 from sentari.licensing.report import log_report
+from serverkit.commands import CommandError, print_json, reports
 
 group = AppGroup("audit", help="The audit log.")
 

@@ -3,9 +3,9 @@
 import click
 from flask.cli import AppGroup
 
-from sentari.cli.output import reports
 from sentari.extensions import db
 from sentari.startup import schema
+from serverkit.commands import reports
 from serverkit.schema import SchemaError
 
 group = AppGroup("db", help="The database.")

@@ -3,10 +3,10 @@
 import click
 from flask.cli import AppGroup
 
-from sentari.cli.output import CommandError, print_json, reports
 from sentari.extensions import current, db, writing
 from sentari.inventory import devices
 from sentari.inventory.filters import DeviceFilter, FilterError
+from serverkit.commands import CommandError, print_json, reports
 
 group = AppGroup("device", help="Enrolled devices.")
 

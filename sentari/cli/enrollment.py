@@ -5,8 +5,8 @@ from flask.cli import AppGroup
 
 from sentari.agents import enrollment_tokens
 from sentari.agents.enrollment_tokens import EnrollmentError
-from sentari.cli.output import print_json, reports
 from sentari.extensions import current, db, writing
+from serverkit.commands import print_json, reports
 
 group = AppGroup("enrollment", help="Tokens that devices enroll with.")
 

@@ -8,10 +8,10 @@ from typing import TextIO
 import click
 from flask.cli import AppGroup
 
-from sentari.cli.output import CommandError, reports
 from sentari.extensions import current, db, writing
 from sentari.inventory.devices import find_device
 from sentari.inventory.exports import FORMATS, inventory_lines, note_export
+from serverkit.commands import CommandError, reports
 
 group = AppGroup("inventory", help="What is installed where.")
 

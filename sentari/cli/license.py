@@ -9,7 +9,6 @@ from flask.cli import AppGroup
 
 from license_token.errors import LicenseTokenError
 from license_token.reply import read_reply
-from sentari.cli.output import CommandError, print_json, reports
 from sentari.extensions import current, db
 from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
@@ -19,6 +18,7 @@ from sentari.licensing.examination import examine
 from sentari.licensing.exchange import check_in
 from sentari.licensing.refusals import LicensingRefusedError
 from sentari.licensing.report import admin_report, inspection_report
+from serverkit.commands import CommandError, print_json, reports
 
 group = AppGroup("license", help="The license of this server.")
 

@@ -1,42 +1,31 @@
 """flask user create|disable|reset-password|list."""
 
-import sys
-
 import click
 from flask.cli import AppGroup
 
 from sentari.accounts import service
 from sentari.accounts.models import ROLES
 from sentari.accounts.service import AccountError
-from sentari.cli.output import CommandError, print_json, reports
 from sentari.extensions import current, db, writing
+from serverkit.commands import (
+    password_stdin_option,
+    print_json,
+    read_password,
+    reports,
+)
 from serverkit.passwords import PasswordRefusedError
 
 group = AppGroup("user", help="People who sign in.")
-
-_password_stdin = click.option(
-    "--password-stdin", is_flag=True, help="Read the password's line from standard input."
-)
-
-
-def _password(from_stdin: bool) -> tuple[str, bool]:
-    """Return the password and whether it was made up here."""
-    if not from_stdin:
-        return service.generate_password(), True
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        raise CommandError("there is no password on standard input")
-    return line, False
 
 
 @group.command("create")
 @click.option("--email", required=True)
 @click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True)
-@_password_stdin
+@password_stdin_option
 @reports(AccountError, PasswordRefusedError)
 def create(email: str, role: str, password_stdin: bool) -> None:
     """Add a user; without --password-stdin a password is made and printed."""
-    password, made = _password(password_stdin)
+    password, made = read_password(from_stdin=password_stdin)
     with writing() as session:
         now = current().clock.now()
         service.create_user(session, email=email, password=password, role=role, at=now, actor="cli")
@@ -58,11 +47,11 @@ def disable(email: str) -> None:
 
 @group.command("reset-password")
 @click.argument("email")
-@_password_stdin
+@password_stdin_option
 @reports(AccountError, PasswordRefusedError)
 def reset_password(email: str, password_stdin: bool) -> None:
     """Set a new password; without --password-stdin one is made and printed."""
-    password, made = _password(password_stdin)
+    password, made = read_password(from_stdin=password_stdin)
     with writing() as session:
         user = service.find_user(session, email)
         service.reset_password(session, user, password, at=current().clock.now(), actor="cli")

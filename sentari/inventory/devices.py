@@ -14,7 +14,7 @@ from sentari.inventory.filters import DeviceFilter, Order
 from sentari.inventory.models import Device, DevicePackage, Package, ScanEntry
 from sentari.inventory.text import Warnings, storable
 from sentari.licensing import caps
-from sentari.paging import Page
+from serverkit.paging import Page
 
 # Agents scan every hour; after a day without one something is wrong.
 SILENT_AFTER = timedelta(hours=24)

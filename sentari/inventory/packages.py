@@ -12,7 +12,7 @@ from sentari.inventory.filters import Order, PackageFilter
 from sentari.inventory.models import Device, DevicePackage, Package
 from sentari.inventory.text import fold
 from sentari.inventory.versions import version_key
-from sentari.paging import Page
+from serverkit.paging import Page
 
 Locations = list[dict[str, str]]
 Query = Select[*tuple[Any, ...]]

@@ -7,22 +7,20 @@ admins to change.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf.csrf import CSRFError
 
 from sentari.accounts.sessions import Principal
 from sentari.extensions import csrf
+from serverkit.pages import SAFE_METHODS, asked_for, check_form_token
 from serverkit.problems import Problem, wants_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 Enforce = Callable[[str], None]
 
 GATE_CLASSES = ("open", "read", "write", "ingest")
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ATTRIBUTE = "sentari_access"
 
 
@@ -104,8 +102,7 @@ def _authenticate(asked: Access) -> ResponseReturnValue | None:
             detail = "Sign in, or send an API token: Authorization: Bearer stri_..."
             headers = {"WWW-Authenticate": "Bearer"}
             raise Problem(401, "unauthenticated", "Not signed in", detail, headers=headers)
-        target = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect(url_for("account.login", next=target))
+        return redirect(url_for("account.login", next=asked_for()))
     if asked.needed_role(request.method) == "admin" and not user.is_admin:
         raise Problem(403, "forbidden", "Not allowed", "Only an admin may do this.")
     return None
@@ -116,20 +113,5 @@ def _refuse_forged() -> None:
     if request.method in SAFE_METHODS:
         return
     by_token = current_user.is_authenticated and current_user.session_token is None
-    if by_token:
-        return
-    try:
-        csrf.protect()
-    except CSRFError as error:
-        detail = "The form was open for too long or did not come from here. Reload it and repeat."
-        raise Problem(400, "csrf", "The form has expired", detail) from error
-
-
-def safe_next(target: str | None) -> str:
-    """Return a path on this server to go to after signing in; anything else is the overview."""
-    home = url_for("overview.index")
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
-        return home
-    parts = urlsplit(target)
-    clean = not any(ord(character) < 0x20 for character in target)
-    return target if clean and not parts.scheme and not parts.netloc else home
+    if not by_token:
+        check_form_token(csrf)

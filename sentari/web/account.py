@@ -7,26 +7,28 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
 from sentari.accounts import service
-from sentari.accounts.models import User, UserSession
+from sentari.accounts.models import User
 from sentari.accounts.service import AccountError
 from sentari.accounts.sessions import load_from_session
 from sentari.audit.store import record
 from sentari.extensions import current, db, writing
-from sentari.web.access import access, safe_next
-from sentari.web.forms import LoginForm, SetupForm
+from sentari.web.access import access
+from sentari.web.forms import SetupForm
+from serverkit.forms import LoginForm
+from serverkit.pages import safe_next
 from serverkit.passwords import PasswordRefusedError
 from serverkit.problems import Problem
+from serverkit.rate_limits import SIGN_IN_LIMIT, limit_sign_in
 from serverkit.secrets import derive_key
 
 blueprint = Blueprint("account", __name__)
-_LOGIN_LIMIT = "5/minute"
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
 @access(public=True, gate="open")
 def login() -> ResponseReturnValue:
     """Show and take the sign-in form."""
-    target = safe_next(request.args.get("next"))
+    target = safe_next(request.args.get("next"), url_for("overview.index"))
     if current_user.is_authenticated:
         return redirect(target)
     if not service.any_user(db.session()):
@@ -43,8 +45,7 @@ def login() -> ResponseReturnValue:
 
 def _verified(email: str, password: str) -> User | None:
     limiter, now = current().rate_limiter, current().clock.now()
-    limiter.hit(_LOGIN_LIMIT, "login-address", request.remote_addr or "")
-    limiter.hit(_LOGIN_LIMIT, "login-account", email.strip().lower())
+    limit_sign_in(limiter, "login", address=request.remote_addr or "", account=email)
     user = service.verify_login(db.session(), email, password)
     if user is None:
         with writing() as writer:
@@ -70,9 +71,9 @@ def _sign_in(user: User) -> None:
 @access(role="viewer", gate="open")
 def logout() -> ResponseReturnValue:
     """End the session, here and in the database."""
-    digest = service.hash_token(current_user.session_token or "")
+    token = current_user.session_token or ""
     with writing() as writer:
-        writer.query(UserSession).filter_by(token_hash=digest).delete()
+        service.sessions.end(writer, token)
     logout_user()
     session.clear()
     return redirect(url_for("account.login"))
@@ -92,7 +93,7 @@ def setup() -> ResponseReturnValue:
 
 
 def _made_first_admin(form: SetupForm) -> bool:
-    current().rate_limiter.hit(_LOGIN_LIMIT, "setup", request.remote_addr or "")
+    current().rate_limiter.hit(SIGN_IN_LIMIT, "setup", request.remote_addr or "")
     if not hmac.compare_digest(form.token.data.strip().encode(), setup_token().encode()):
         form.token.errors = ["This is not the token in the server's log."]
         return False

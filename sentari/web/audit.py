@@ -6,8 +6,8 @@ from flask.typing import ResponseReturnValue
 from sentari.audit import service
 from sentari.extensions import current, db
 from sentari.licensing.ledger import verify_log
-from sentari.paging import page_arguments
 from sentari.web.access import access
+from serverkit.paging import page_arguments
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 

@@ -9,8 +9,8 @@ from sentari.inventory import devices, packages
 from sentari.inventory.devices import DeviceDetails
 from sentari.inventory.exports import DEVICE_COLUMNS, HOLDER_COLUMNS, device_row, holder_row
 from sentari.inventory.models import Device
-from sentari.paging import page_arguments
 from sentari.web.listing import asked_file, device_filter, package_filter, table_download
+from serverkit.paging import page_arguments
 from serverkit.problems import Problem
 
 blueprint = Blueprint("devices", __name__, url_prefix="/devices")

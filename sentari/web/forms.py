@@ -11,13 +11,6 @@ from serverkit.passwords import LONGEST, SHORTEST
 _ROLE_CHOICES = [SelectChoice(role, role.capitalize()) for role in ROLES]
 
 
-class LoginForm(FlaskForm):  # type: ignore[misc]
-    """Sign in."""
-
-    email = EmailField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=254)])
-    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1024)])
-
-
 class SetupForm(FlaskForm):  # type: ignore[misc]
     """Make the first admin."""
 

@@ -7,9 +7,9 @@ from sentari.extensions import db
 from sentari.inventory import packages
 from sentari.inventory.exports import HOLDER_COLUMNS, PACKAGE_COLUMNS, holder_row, package_row
 from sentari.inventory.text import storable
-from sentari.paging import page_arguments
 from sentari.web.listing import asked_file, package_filter, table_download
 from sentari.web.package_links import asked_version, package_url
+from serverkit.paging import page_arguments
 from serverkit.problems import Problem
 
 blueprint = Blueprint("packages", __name__, url_prefix="/packages")

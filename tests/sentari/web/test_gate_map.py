@@ -10,12 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from sentari.accounts.service import hash_token
 from sentari.agents.models import DeviceCredential
 from sentari.extensions import writing
 from sentari.inventory.models import Device
 from sentari.licensing.state import GATES, State
 from sentari.web.access import access_of
+from serverkit.tokens import hash_token
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory, add_user, sign_in
 from tests.sentari.licensing.world import World, make_world

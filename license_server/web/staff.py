@@ -1,0 +1,126 @@
+"""Staff: who may sign in, and as what."""
+
+from functools import partial
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from license_server.access import access, caller
+from license_server.errors import ConflictError, ForbiddenError, InvalidError
+from license_server.extensions import current, db, writing
+from license_server.staff import service
+from license_server.staff.roles import APPROVER, ROLES
+from license_server.staff.service import StaffChange
+from license_server.web.forms import InviteForm, show_violations
+from serverkit.passwords import generate_password
+
+blueprint = Blueprint("staff", __name__, url_prefix="/staff")
+
+
+@blueprint.get("")
+@access(role=APPROVER)
+def index() -> ResponseReturnValue:
+    """List everybody, with a form that invites."""
+    return _page(InviteForm(formdata=None))
+
+
+@blueprint.post("")
+@access(role=APPROVER)
+def invite() -> ResponseReturnValue:
+    """Add a person; the answer shows the password, this once."""
+    form = InviteForm()
+    if not form.validate_on_submit():
+        return _page(form), 422
+    password = generate_password()
+    if not _invited(form, password):
+        return _page(form), 422
+    return _page(InviteForm(formdata=None), made_for=form.email.data, password=password)
+
+
+@blueprint.post("/<int:staff_id>/reset-password")
+@access(role=APPROVER)
+def reset_password(staff_id: int) -> ResponseReturnValue:
+    """Give a person a new password; the answer shows it, this once."""
+    password, by = generate_password(), caller()
+    if by.staff_id == staff_id:
+        raise ForbiddenError("change your own password on your account's page", code="oneself")
+    with writing() as session:
+        person = service.get_staff(session, staff_id)
+        email, at = person.email, current().clock.now()
+        service.reset_password(session, person, password, temporary=True, at=at, actor=by.actor)
+    return _page(InviteForm(formdata=None), made_for=email, password=password)
+
+
+@blueprint.post("/<int:staff_id>/reset-totp")
+@access(role=APPROVER)
+def reset_totp(staff_id: int) -> ResponseReturnValue:
+    """Forget a person's second factor."""
+    if caller().staff_id == staff_id:
+        raise ForbiddenError("reset your own on your account's page", code="oneself")
+    return _changed(staff_id, service.reset_totp, "{} sets up a new one at the next sign-in.")
+
+
+@blueprint.post("/<int:staff_id>/disable")
+@access(role=APPROVER)
+def disable(staff_id: int) -> ResponseReturnValue:
+    """Disable a person and end the sessions."""
+    return _changed(staff_id, service.disable_staff, "{} is disabled.")
+
+
+@blueprint.post("/<int:staff_id>/enable")
+@access(role=APPROVER)
+def enable(staff_id: int) -> ResponseReturnValue:
+    """Let a disabled person sign in again."""
+    return _changed(staff_id, service.enable_staff, "{} may sign in again.")
+
+
+@blueprint.post("/<int:staff_id>/role")
+@access(role=APPROVER)
+def set_role(staff_id: int) -> ResponseReturnValue:
+    """Give a person another role."""
+    role = request.form.get("role", "")
+    change = partial(service.set_role, role=role)
+    return _changed(staff_id, change, f"{{}} has the role {role}.")
+
+
+def _page(form: InviteForm, *, made_for: str = "", password: str = "") -> str:
+    return render_template(
+        "license_server/staff/index.html",
+        form=form,
+        people=service.list_staff(db.session()),
+        roles=ROLES,
+        made_for=made_for,
+        password=password,
+    )
+
+
+def _invited(form: InviteForm, password: str) -> bool:
+    try:
+        with writing() as session:
+            service.create_staff(
+                session,
+                email=form.email.data,
+                password=password,
+                role=form.role.data,
+                at=current().clock.now(),
+                actor=caller().actor,
+                temporary=True,
+            )
+    except InvalidError as error:
+        show_violations(form, error)
+    except ConflictError as error:
+        form.email.errors = [f"{error.detail[:1].upper()}{error.detail[1:]}."]
+    return not form.errors
+
+
+def _changed(staff_id: int, change: StaffChange, done: str) -> ResponseReturnValue:
+    by = caller()
+    try:
+        with writing() as session:
+            person = service.get_staff(session, staff_id)
+            email = person.email
+            change(session, person, at=current().clock.now(), actor=by.actor)
+        flash(done.format(email), "success")
+    except (ConflictError, ForbiddenError) as error:
+        flash(f"{error.detail[:1].upper()}{error.detail[1:]}.", "danger")
+    return redirect(url_for("staff.index"), 303)
