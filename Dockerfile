@@ -18,6 +18,9 @@ EXPOSE 8000
 FROM base AS license-server
 ENV LICENSE_SERVER_DATA_DIR=/var/lib/sentari-license-server
 COPY license_server license_server
+COPY templates/shared templates/shared
+COPY templates/license_server templates/license_server
+COPY static static
 USER 0
 RUN install -d -o 10001 -g 0 -m 0770 /var/lib/sentari-license-server
 USER 10001:0

@@ -49,16 +49,19 @@ def private_file(path: Path, text: str) -> None:
 
 def demo_secrets(path: Path) -> dict[str, str]:
     """Return the demo's own secrets, made at the first run."""
-    if path.exists():
-        return dict(json.loads(path.read_text()))
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     made = {
         "admin_email": "admin@example.com",
         "admin_password": secrets.token_urlsafe(15),
         "enrollment_token": secrets.token_urlsafe(18),
         "root_passphrase": secrets.token_urlsafe(24),
+        "staff_email": "staff@example.com",
+        "staff_password": secrets.token_urlsafe(15),
     }
-    private_file(path, json.dumps(made, indent=2))
-    return made
+    # What an older version of this file made stays; what it did not know is added.
+    if made.keys() - found.keys():
+        private_file(path, json.dumps(made | found, indent=2))
+    return made | found
 
 
 def environments(
@@ -74,6 +77,8 @@ def environments(
     vendor = {
         "LICENSE_SERVER_DATA_DIR": str(data / "license-server"),
         "LICENSE_SERVER_ISSUER_URL": issuer,
+        "LICENSE_SERVER_BOOTSTRAP_STAFF_EMAIL": demo["staff_email"],
+        "LICENSE_SERVER_BOOTSTRAP_STAFF_PASSWORD": demo["staff_password"],
     }
     server = {
         "SENTARI_DATA_DIR": str(data),
@@ -168,6 +173,10 @@ SUMMARY = """
   Enroll a device   curl -s {url}/api/v1/agent/register -H 'Content-Type: application/json' \\
                       -d '{{"hostname":"web01","os":"linux","arch":"amd64","agent_version":"1.0.0",
                            "machine_id":"","csr":"","enrollment_token":"{enrollment_token}"}}'
+
+  Vendor's staff    {staff_email}
+  Password          {staff_password}
+                    Sign in at {issuer}; an authenticator app is set up at the first time
 
   Everything is kept under {data}; logs are {data}/*.log.
   The command line on this data: set -a; . {data}/demo.env; set +a; .venv/bin/flask --app app --help

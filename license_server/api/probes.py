@@ -12,7 +12,7 @@ from license_server.extensions import current, db
 from license_server.startup import schema
 from license_server.version import VERSION
 from serverkit.metrics import CONTENT_TYPE, scrape_refusal
-from serverkit.problems import Problem
+from serverkit.problems import Problem, problem_response
 
 blueprint = APIBlueprint("probes", __name__, enable_openapi=False)
 
@@ -31,7 +31,7 @@ def ready() -> ResponseReturnValue:
     """Answer 200 when the database answers, is migrated, and a signing certificate is valid."""
     fault = _fault()
     if fault is not None:
-        raise Problem(503, "not_ready", "Not ready", fault)
+        return problem_response(Problem(503, "not_ready", "Not ready", fault))
     return jsonify(status="ok", version=VERSION)
 
 
@@ -41,7 +41,7 @@ def measures() -> ResponseReturnValue:
     """Return Prometheus' text: with the token if there is one, else to loopback peers only."""
     refusal = scrape_refusal(current().settings.metrics_token, "LICENSE_SERVER_METRICS_TOKEN")
     if refusal is not None:
-        raise refusal
+        return problem_response(refusal)
     text = metrics.render(db.session(), current().clock.now())
     return Response(text, content_type=CONTENT_TYPE)
 

@@ -60,8 +60,8 @@ def reset_password(email: str, password_stdin: bool) -> None:
 
 def _print_password(password: str, made: bool) -> None:
     if made:
+        click.echo("This password must be changed at the first sign-in.")
         click.echo(f"Password: {password}")
-        click.echo("It must be changed at the first sign-in.")
 
 
 def _change(email: str, change: StaffChange, done: str) -> None:

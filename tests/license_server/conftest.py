@@ -16,16 +16,14 @@ from license_server.config import Settings
 from license_server.extensions import current, db, writing
 from license_server.signing import ceremony
 from license_server.staff.models import Staff
-from license_server.staff.service import create_token
+from license_server.staff.tokens import create_token
 from license_server.startup import prepare
 from license_token.keys import RootSet
-from serverkit.passwords import hash_password
 from tests.clocks import FakeClock
 from tests.conftest import SECRET
 from tests.license_server.cast import Api, CustomerServer
+from tests.license_server.pages import PASSWORD_HASH, Person, person_with
 from tests.postgres import shared_server
-
-_HASH = hash_password("a password of the tests")
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +107,7 @@ def staff_token(app: Flask, email: str, role: str) -> str:
     with app.app_context():
         at = current().clock.now()
         with writing() as session:
-            person = Staff(email=email, password_hash=_HASH, role=role, created_at=at)
+            person = Staff(email=email, password_hash=PASSWORD_HASH, role=role, created_at=at)
             session.add(person)
             session.flush()
             return create_token(
@@ -154,3 +152,21 @@ def sentari(
 ) -> CustomerServer:
     """A customer's server that has just got its key."""
     return CustomerServer(issuer.client, license_["license_key"], clock, roots)
+
+
+@pytest.fixture
+def support_person(server: Flask) -> Person:
+    """A signed-in member of staff who reads."""
+    return person_with(server, "support")
+
+
+@pytest.fixture
+def issuer_person(server: Flask) -> Person:
+    """A signed-in member of staff who writes."""
+    return person_with(server, "issuer")
+
+
+@pytest.fixture
+def approver_person(server: Flask) -> Person:
+    """A signed-in member of staff who may do everything."""
+    return person_with(server, "approver")
