@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from sentari.agents.models import Enrollment, EnrollmentToken
 from sentari.inventory.models import Device, ScanEntry
-from sentari.paging import Page
+from serverkit.paging import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from sentari.agents import enroll_commands, enrollment_tokens, enrollments
 from sentari.agents.enrollment_tokens import LONGEST_DAYS, MOST_USES, EnrollmentError, NewToken
 from sentari.agents.models import EnrollmentToken
 from sentari.extensions import current, db, writing
-from sentari.paging import DEFAULT_PAGE_SIZE, Page, page_arguments
 from sentari.web.access import access
+from serverkit.paging import DEFAULT_PAGE_SIZE, Page, page_arguments
 from serverkit.problems import Problem
 
 blueprint = Blueprint("enrollment", __name__, url_prefix="/settings/enrollment")
