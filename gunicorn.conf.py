@@ -1,8 +1,8 @@
 """How gunicorn serves Sentari. Command-line options and GUNICORN_CMD_ARGS win over this."""
 
 # ruff: noqa: E402 - the workers' counters are decided on before the metrics library is imported
-import ssl
 import sys
+from functools import partial
 
 from serverkit import worker_files
 
@@ -12,8 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sentari import create_app
 from sentari.accounts.service import AccountError
+from sentari.agents.server_tls import LazyContext
 from sentari.config import Settings
 from sentari.startup import create_scheduler, prepare
+from sentari.startup_tls import TlsError, check_tls, client_ca, tls_files
 from serverkit.gunicorn_logs import RootLogger
 from serverkit.logs import configure_logs
 from serverkit.metrics import forget_worker
@@ -24,7 +26,7 @@ from serverkit.settings import SettingsError
 wsgi_app = "app:app"
 bind = "0.0.0.0:8000"
 workers = 2
-worker_class = "gthread"
+worker_class = "serverkit.gunicorn_worker.PatientWorker"
 logger_class = RootLogger
 threads = 8
 timeout = 60
@@ -43,27 +45,30 @@ except SettingsError as error:
 
 configure_logs(_settings.log_level, _settings.log_format)
 
-if _settings.tls_cert and _settings.tls_key:
-    certfile, keyfile = str(_settings.tls_cert), str(_settings.tls_key)
+if _settings.serves_tls:
+    certfile, keyfile = tls_files(_settings)
+_tls = LazyContext()
 
 
-def ssl_context(_config, default_ssl_context_factory):
-    """Serve TLS 1.3 only."""
-    context = default_ssl_context_factory()
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    return context
+def ssl_context(config, _default_ssl_context_factory):
+    """Return the one context of this process; gunicorn asks for it with each connection."""
+    return _tls.get(config.certfile, config.keyfile)
 
 
-def on_starting(_server):
-    """Migrate and make the first admin, once, before any worker starts."""
+def on_starting(server):
+    """Migrate, make the first admin and the CA, once, before any worker starts."""
     try:
-        prepare(create_app(_settings))
-    except (SchemaError, AccountError, PasswordRefusedError, SQLAlchemyError) as error:
+        app = create_app(_settings)
+        prepare(app)
+        if server.cfg.is_ssl:
+            check_tls(app, server.cfg.certfile, server.cfg.keyfile)
+    except (SchemaError, AccountError, PasswordRefusedError, SQLAlchemyError, TlsError) as error:
         sys.exit(f"sentari: {str(error).splitlines()[0]}")
 
 
 def post_worker_init(worker):
     """Start the worker's thread; of all workers' threads one checks in with the vendor."""
+    _tls.client_ca = partial(client_ca, worker.wsgi)
     worker.scheduler = create_scheduler(worker.wsgi)
     worker.scheduler.start()
 

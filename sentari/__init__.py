@@ -3,6 +3,7 @@
 from apiflask import APIFlask
 
 from sentari.accounts.sessions import load_from_request, load_from_session
+from sentari.agents.authority_store import AuthorityStore
 from sentari.agents.paths import AgentPaths
 from sentari.api import register_api
 from sentari.cli import register_commands
@@ -55,7 +56,8 @@ def create_app(
         prepare_engine(db.engine)
         rate_limiter = create_rate_limiter(db.engine, clock)
     licensing = create_licensing(settings, clock=clock, transport=transport, server_version=VERSION)
-    app.extensions["sentari"] = Sentari(settings, clock, rate_limiter, licensing)
+    authorities = AuthorityStore(settings.secret_key)
+    app.extensions["sentari"] = Sentari(settings, clock, rate_limiter, licensing, authorities)
 
     register_http(app, trusted_proxies=settings.trusted_proxies)
     register_problems(app, error_page)

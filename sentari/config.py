@@ -1,9 +1,12 @@
 """All settings of the server, read once into one frozen value."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from sentari.licensing.outbound import (
     OutboundError,
@@ -18,6 +21,8 @@ from serverkit.settings import EnvReader, SettingsError, parse_service_url, pars
 
 PREFIX = "SENTARI_"
 DEFAULT_LICENSE_SERVER = "https://license.sentari.dev"
+LARGEST_CA_FILE_BYTES = 256 * 1024
+SHORTEST_SAFE_PROXY_SECRET = 16
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -51,15 +56,28 @@ class Settings:
     bootstrap_admin_password: str | None = field(default=None, repr=False)
     enrollment_token: str | None = field(default=None, repr=False)
     mtls_required: bool = True
+    proxy_auth_secret: str | None = field(default=None, repr=False)
     trusted_proxies: int = 0
+    tls_self: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tls_ca: str = field(default="", repr=False)
     public_url: str | None = None
     metrics_token: str | None = field(default=None, repr=False)
     log_level: str = "info"
     log_format: str = "console"
     debug: bool = False
     warnings: tuple[str, ...] = ()
+
+    @property
+    def serves_tls(self) -> bool:
+        """Tell whether this server ends TLS itself."""
+        return self.tls_self or self.tls_cert is not None
+
+    @property
+    def tls_directory(self) -> Path:
+        """Return where the server's own certificate from the internal CA is kept."""
+        return self.data_dir / "tls"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -76,11 +94,13 @@ class Settings:
         values = {
             **_license(env),
             **_access(env),
+            **_tls(env),
             **_serving(env),
             "outbound": _outbound(env, environ),
             "secret_key": read_secret_key(env, PREFIX, database_url, data_dir),
         }
-        return cls(database_url, data_dir, **values, warnings=tuple(env.unknown_names()))  # type: ignore[arg-type]
+        warnings = (*env.unknown_names(), *_tls_warnings(values))
+        return cls(database_url, data_dir, **values, warnings=warnings)  # type: ignore[arg-type]
 
 
 def _license(env: EnvReader) -> dict[str, object]:
@@ -126,19 +146,59 @@ def _access(env: EnvReader) -> dict[str, object]:
 
 
 def _serving(env: EnvReader) -> dict[str, object]:
-    certificate, key = _file(env, f"{PREFIX}TLS_CERT"), _file(env, f"{PREFIX}TLS_KEY")
-    if bool(certificate) != bool(key):
-        raise SettingsError(f"{PREFIX}TLS_CERT", "certificate and key go together", "both or none")
     levels = ("debug", "info", "warning", "error")
     return {
-        "tls_cert": certificate,
-        "tls_key": key,
         "trusted_proxies": env.integer(f"{PREFIX}TRUSTED_PROXIES", 0, 0, 10),
         "public_url": env.value(f"{PREFIX}PUBLIC_URL", None, _public_url, "an http(s) URL"),
         "metrics_token": env.secret(f"{PREFIX}METRICS_TOKEN"),
         "log_level": env.choice(f"{PREFIX}LOG_LEVEL", "info", levels),
         "log_format": env.choice(f"{PREFIX}LOG_FORMAT", "console", ("console", "json")),
     }
+
+
+def _tls(env: EnvReader) -> dict[str, object]:
+    by_itself = env.choice(f"{PREFIX}TLS", "", ("self",)) == "self"
+    certificate, key = _file(env, f"{PREFIX}TLS_CERT"), _file(env, f"{PREFIX}TLS_KEY")
+    if bool(certificate) != bool(key):
+        raise SettingsError(f"{PREFIX}TLS_CERT", "certificate and key go together", "both or none")
+    if by_itself and certificate:
+        fault = f"{PREFIX}TLS_CERT names another certificate to serve"
+        raise SettingsError(f"{PREFIX}TLS", fault, f"self without {PREFIX}TLS_CERT, or not set")
+    return {
+        "tls_self": by_itself,
+        "tls_cert": certificate,
+        "tls_key": key,
+        "tls_ca": env.value(
+            f"{PREFIX}TLS_CA_FILE", "", _certificates, "the path of a PEM file with certificates"
+        ),
+        "proxy_auth_secret": env.secret(f"{PREFIX}PROXY_AUTH_SECRET"),
+    }
+
+
+def _tls_warnings(values: Mapping[str, object]) -> Iterator[str]:
+    secret = values["proxy_auth_secret"]
+    if (secret or values["tls_cert"]) and not values["tls_ca"]:
+        yield (
+            f"{PREFIX}TLS_CA_FILE is not set: agents that enroll trust the internal CA alone, and "
+            "will not trust a certificate that another one signed"
+        )
+    if isinstance(secret, str) and len(secret) < SHORTEST_SAFE_PROXY_SECRET:
+        yield f"{PREFIX}PROXY_AUTH_SECRET is short enough to be guessed"
+
+
+def _certificates(raw: str) -> str:
+    """Return the certificates of a PEM file and nothing else that it may hold."""
+    try:
+        content = Path(raw).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{raw[:200]!r} cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST_CA_FILE_BYTES:
+        raise ValueError(f"{raw[:200]!r} is larger than {LARGEST_CA_FILE_BYTES:,} bytes")
+    try:
+        found = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise ValueError(f"{raw[:200]!r} holds no readable certificate") from error
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found).decode()
 
 
 def _outbound(env: EnvReader, environ: Mapping[str, str]) -> Outbound:

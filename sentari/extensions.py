@@ -15,6 +15,7 @@ from serverkit.clock import Clock
 from serverkit.rate_limits import RateLimiter
 
 if TYPE_CHECKING:
+    from sentari.agents.authority_store import AuthorityStore
     from sentari.licensing.core import Licensing
     from sentari.licensing.snapshot import Snapshot
 
@@ -31,6 +32,7 @@ class Sentari:
     clock: Clock
     rate_limiter: RateLimiter
     licensing: "Licensing"
+    authorities: "AuthorityStore"
 
     @property
     def snapshot(self) -> "Snapshot":

@@ -16,8 +16,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         **page_config(
             signing_key=derive_key(settings.secret_key, "browser-session"),
             cookie_name="sentari_session",
-            secure=settings.tls_cert is not None
-            or (settings.public_url or "").startswith("https://"),
+            secure=settings.serves_tls or (settings.public_url or "").startswith("https://"),
         ),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),

@@ -13,6 +13,7 @@ from sentari.licensing.recount import Recount
 from sentari.licensing.scheduler import Scheduler
 from sentari.licensing.service import keep_time
 from sentari.licensing.service import prepare as prepare_licensing
+from sentari.startup_tls import prepare_tls
 from sentari.web.account import setup_token
 from serverkit.schema import Schema
 
@@ -26,7 +27,7 @@ def schema() -> Schema:
 
 
 def prepare(app: Flask) -> None:
-    """Migrate the database, make the first admin, apply the environment's license key.
+    """Migrate the database, make the first admin and the CA, apply the environment's license key.
 
     Nothing here needs the network.
     """
@@ -35,6 +36,7 @@ def prepare(app: Flask) -> None:
             log.warning(warning)
         schema().upgrade(db.engine)
         _bootstrap_admin()
+        prepare_tls()
         prepare_licensing(current().licensing)
         if not any_user(db.session()):
             log.warning("no user yet: open /setup and enter the setup token %s", setup_token())

@@ -61,6 +61,7 @@ THIRD_PARTY = (
 READS_A_CLOCK = (
     "serverkit.clock",
     "serverkit.http",  # the duration in the request's log line
+    "serverkit.gunicorn_worker",  # the deadlines of real connections
     "serverkit.wire",  # the deadline of real sockets
 )
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic"}

@@ -17,6 +17,7 @@ from sentari.extensions import writing
 from sentari.web.access import access_of
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory
+from tests.sentari.agents.csrs import csr
 from tests.sentari.agents.logs import chain, sent
 from tests.sentari.fleet import Fleet, make_fleet
 from tests.sentari.inventory.scans import package, scan
@@ -66,6 +67,7 @@ TAKING_BODIES = (
     "/api/v1/license/activate",
     "/api/v1/agent/audit-log",
     "/api/v1/agent/register",
+    "/api/v1/agent/renew",
     "/api/v1/agent/scan",
 )
 
@@ -160,6 +162,8 @@ def test_what_agents_get_is_what_is_described(fleet: Fleet) -> None:
     batch = {"device_id": uid, "entries": sent(chain(2))}
     path = "/api/v1/agent/audit-log"
     check(path, fleet.send(token, batch, path=path), "post")
+    renewed = fleet.send(token, {"csr": csr()}, path="/api/v1/agent/renew")
+    check("/api/v1/agent/renew", renewed, "post")
     headers = {"Authorization": f"Bearer {token}"}
     check("/api/v1/agent/config", fleet.agents.get("/api/v1/agent/config", headers=headers))
 

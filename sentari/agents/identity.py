@@ -1,16 +1,16 @@
 """Recognize the device that speaks."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sentari.agents.models import DeviceCredential
+from sentari.agents.models import DeviceCertificate, DeviceCredential
 from sentari.inventory.models import Device
 from serverkit.problems import Problem
 from serverkit.tokens import hash_token
-
-DEVICE_PREFIX = "strd_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,38 @@ class Caller:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a request brings along: a device token, and SHA-256 fingerprints of certificates
+    whose keys somebody who is to be believed has seen proved."""
+
+    token: str | None = field(default=None, repr=False)
+    fingerprints: frozenset[str] = frozenset()
+
+
 def bearer_token(authorization: str) -> str | None:
     """Return the token of an Authorization header, or None when it has none."""
     scheme, _, token = authorization.partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def caller_of(session: Session, evidence: Evidence, now: datetime) -> Caller | None:
+    """Return the device that the evidence proves, or None when there is no evidence.
+
+    All of it must be good and prove the same device, else Problem 401, 403 or 404.
+    """
+    callers = set(_callers(session, evidence, now))
+    if len(callers) > 1:
+        detail = "The request was signed in as two devices. Send one device's identity only."
+        raise Problem(403, "conflicting_identity", "Two identities", detail)
+    return callers.pop() if callers else None
+
+
+def _callers(session: Session, evidence: Evidence, now: datetime) -> Iterator[Caller]:
+    for fingerprint in evidence.fingerprints:
+        yield caller_of_certificate(session, fingerprint, now)
+    if evidence.token is not None:
+        yield caller_of_token(session, evidence.token)
 
 
 def caller_of_token(session: Session, token: str) -> Caller:
@@ -40,8 +68,26 @@ def caller_of_token(session: Session, token: str) -> Caller:
     if found.id is None:
         raise unknown_device()
     if found.revoked_at is not None:
-        detail = "This device token was replaced by a newer enrollment. Use the newer one."
-        raise Problem(403, "revoked", "Revoked", detail)
+        raise _revoked("device token")
+    return Caller(found.id, found.uid)
+
+
+def caller_of_certificate(session: Session, fingerprint: str, now: datetime) -> Caller:
+    """Return the device that a certificate was made for, else raise Problem 401, 403 or 404."""
+    query = (
+        select(DeviceCertificate.revoked_at, DeviceCertificate.not_after, Device.id, Device.uid)
+        .outerjoin(Device, Device.id == DeviceCertificate.device_id)
+        .where(DeviceCertificate.fingerprint == fingerprint)
+    )
+    found = session.execute(query).one_or_none()
+    if found is None:
+        raise no_identity("This certificate was not made by this server. Enroll the device again.")
+    if found.id is None:
+        raise unknown_device()
+    if found.revoked_at is not None:
+        raise _revoked("certificate")
+    if now >= found.not_after:
+        raise no_identity("This device's certificate has expired. Enroll the device again.")
     return Caller(found.id, found.uid)
 
 
@@ -56,9 +102,11 @@ def caller_of_uid(session: Session, uid: str) -> Caller:
     return Caller(found.id, uid)
 
 
-def no_identity() -> Problem:
+def no_identity(
+    detail: str = "Come with the client certificate that the enrollment gave, or send the device "
+    "token: Authorization: Bearer strd_...",
+) -> Problem:
     """Return the 401 for a request that proves nothing."""
-    detail = "Send the device token of the enrollment: Authorization: Bearer strd_..."
     headers = {"WWW-Authenticate": "Bearer"}
     return Problem(401, "unauthenticated", "No device identity", detail, headers=headers)
 
@@ -73,3 +121,8 @@ def unknown_device() -> Problem:
     """Return the 404 for a device that is not enrolled."""
     detail = "This device is not enrolled here, or was removed. Enroll it again."
     return Problem(404, "unknown_device", "Unknown device", detail)
+
+
+def _revoked(what: str) -> Problem:
+    detail = f"This {what} was replaced by a newer enrollment. Use the newer one."
+    return Problem(403, "revoked", "Revoked", detail)

@@ -1,15 +1,19 @@
 """Enroll a device: a token in, an identity out. Callers commit."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sentari.agents.authority import certificate_pem
+from sentari.agents.authority_store import AuthorityStore
+from sentari.agents.credentials import issue_certificate, issue_token, revoke_all
 from sentari.agents.enrollment_tokens import use_token
-from sentari.agents.identity import DEVICE_PREFIX
-from sentari.agents.models import DeviceCredential, Enrollment
+from sentari.agents.models import Enrollment
+from sentari.agents.signing_request import read_csr_field
 from sentari.audit.store import record
 from sentari.inventory.document import load_object
 from sentari.inventory.faults import Faults
@@ -21,10 +25,9 @@ from sentari.inventory.text import Warnings
 from sentari.licensing import caps
 from sentari.licensing.state import LicenseStatus
 from serverkit.problems import Problem
-from serverkit.tokens import hash_token, new_token
 
 CLONE_WINDOW = timedelta(hours=1)
-MAX_TOKEN, MAX_CSR = 512, 16_384
+MAX_TOKEN = 512
 
 
 class EnrolledMeanwhileError(Exception):
@@ -33,7 +36,10 @@ class EnrolledMeanwhileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a device says when it enrolls; `machine_id` is None when it has none."""
+    """What a device says when it enrolls; `machine_id` is None when it has none.
+
+    `public_key` is that of its certificate request, None when it wants no certificate.
+    """
 
     hostname: str
     enrollment_token: str
@@ -41,15 +47,20 @@ class Registration:
     arch: str
     agent_version: str
     machine_id: str | None
-    csr: str
+    public_key: ec.EllipticCurvePublicKey | None
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The identity that a device was given; the token is not stored and not shown again."""
+    """The identity that a device was given; the token is not stored and not shown again.
+
+    Certificates are PEM; `device_cert` is empty when none was asked for.
+    """
 
     device_uid: str
-    device_token: str
+    device_token: str = field(repr=False)
+    ca_cert: str
+    device_cert: str
     created: bool
 
 
@@ -64,7 +75,7 @@ def read_registration(body: bytes) -> Registration:
         arch=fields.text("arch", MAX_WORD),
         agent_version=fields.text("agent_version", MAX_WORD),
         machine_id=fields.text("machine_id", MAX_VERSION).strip() or None,
-        csr=fields.text("csr", MAX_CSR),
+        public_key=read_csr_field(fields),
     )
     faults.raise_if_any()
     return registration
@@ -77,11 +88,12 @@ def register(
     static_token: str | None,
     now: datetime,
     license_status: LicenseStatus,
+    authorities: AuthorityStore,
 ) -> Enrolled:
     """Enroll a device, or give a known machine a new identity in place of its old one.
 
-    Raises TokenRefusedError, Problem 402 when there is no place for another device, and
-    EnrolledMeanwhileError.
+    Raises TokenRefusedError, Problem 402 when there is no place for another device,
+    EnrolledMeanwhileError, and AuthorityError.
     """
     used = use_token(session, registration.enrollment_token, static_token, now)
     device = _find(session, registration.machine_id)
@@ -92,13 +104,17 @@ def register(
     else:
         _enroll_again(device, registration, now)
     session.add(Enrollment(device_id=device.id, token_id=used.id, enrolled_at=now))
-    token = _new_credential(session, device, now)
+    revoke_all(session, device.id, now)
+    authority, key = authorities.ensure(session, now), registration.public_key
+    certificate = issue_certificate(session, device, key, authority, now) if key else ""
+    token = issue_token(session, device, now)
     detail = {"hostname": device.hostname, "token": used.name, "again": not created}
     record(
         session, at=now, actor=f"device:{device.uid}", action="DEVICE_ENROLLED",
         target=device.uid, detail=detail,
     )  # fmt: skip
-    return Enrolled(device.uid, token, created)
+    ca_cert = certificate_pem(authority.certificate)
+    return Enrolled(device.uid, token, ca_cert, certificate, created)
 
 
 def _find(session: Session, machine_id: str | None) -> Device | None:
@@ -152,16 +168,3 @@ def _enroll_again(device: Device, registration: Registration, now: datetime) -> 
     device.os, device.arch = registration.os, registration.arch
     device.agent_version = registration.agent_version
     device.last_seen_at = now
-
-
-def _new_credential(session: Session, device: Device, now: datetime) -> str:
-    session.execute(
-        update(DeviceCredential)
-        .where(DeviceCredential.device_id == device.id, DeviceCredential.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    token = new_token(DEVICE_PREFIX)
-    session.add(DeviceCredential(device_id=device.id, token_hash=hash_token(token), created_at=now))
-    session.flush()
-    return token

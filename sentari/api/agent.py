@@ -1,16 +1,19 @@
 """The agents' protocol. What agents ask for and is not here is 404, in every license state."""
 
+import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from apiflask import APIBlueprint
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from flask import request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from sentari import metrics
-from sentari.agents import audit_shipping, identity, registration
+from sentari.agents import audit_shipping, identity, registration, renewal
 from sentari.agents.audit_shipment import read_shipment
+from sentari.agents.authority_store import AuthorityError
 from sentari.agents.enrollment_tokens import TokenRefusedError
 from sentari.agents.identity import Caller
 from sentari.api.agent_schemas import (
@@ -19,9 +22,12 @@ from sentari.api.agent_schemas import (
     ConfigOut,
     RegistrationIn,
     RegistrationOut,
+    RenewalIn,
+    RenewalOut,
     ScanIn,
     ScanOut,
 )
+from sentari.api.device_identity import device_caller, evidence, proven_device
 from sentari.api.openapi import describe
 from sentari.extensions import current, db, writing
 from sentari.inventory import ingestion
@@ -32,11 +38,14 @@ from sentari.web.access import access
 from serverkit.http import read_body
 from serverkit.problems import Problem, invalid
 
+log = logging.getLogger(__name__)
+
 blueprint = APIBlueprint("agent", __name__, url_prefix="/api/v1/agent", tag="Agents")
 
 SCAN_BYTES = 32 * 1024 * 1024
 REGISTRATION_BYTES = 1024 * 1024
 ENROLLMENTS = "10/minute"
+RENEWALS = "10/hour"
 _ENROLLMENT_TRIES = 3
 _BAD_BODY = {
     400: "Not JSON, or damaged gzip.",
@@ -46,16 +55,6 @@ _BAD_BODY = {
 _NOTHING_HERE = {404: "There is none, in every license state."}
 
 Document = TypeVar("Document")
-
-
-def _caller() -> Caller | None:
-    """Return the device that proved itself, or None where a claim alone is believed."""
-    token = identity.bearer_token(request.headers.get("Authorization", ""))
-    if token is not None:
-        return identity.caller_of_token(db.session(), token)
-    if current().settings.mtls_required:
-        raise identity.no_identity()
-    return None
 
 
 @blueprint.post("/register")
@@ -77,6 +76,8 @@ def register() -> ResponseReturnValue:
     answer = {
         "device_id": enrolled.device_uid,
         "device_token": enrolled.device_token,
+        "ca_cert": enrolled.ca_cert + current().settings.tls_ca,
+        "device_cert": enrolled.device_cert,
         "message": "enrolled" if enrolled.created else "enrolled again",
     }
     return answer, 201 if enrolled.created else 200
@@ -91,7 +92,7 @@ def register() -> ResponseReturnValue:
 )
 def scan() -> ResponseReturnValue:
     """Take in a scan. Duplicates and late scans are accepted too: a refusal blocks the queue."""
-    caller = _caller()
+    caller = device_caller()
     sent = _read(read_scan, SCAN_BYTES)
     receipt = _ingest(caller or identity.caller_of_uid(db.session(), sent.device_uid), sent)
     metrics.count_scan(receipt.status)
@@ -114,7 +115,7 @@ def scan() -> ResponseReturnValue:
 )
 def audit_log() -> ResponseReturnValue:
     """Take in a batch of an agent's own log, a broken one too: a refusal brings it again."""
-    caller = _caller()
+    caller = device_caller()
     sent = _read(read_shipment, SCAN_BYTES)
     caller = caller or identity.caller_of_uid(db.session(), sent.device_uid)
     if sent.device_uid != caller.uid:
@@ -130,8 +131,28 @@ def audit_log() -> ResponseReturnValue:
     return receipt.as_json(), 202
 
 
+@blueprint.post("/renew")
+@access(agent=True, gate="open", identify=proven_device)
+@describe(
+    body=RenewalIn,
+    answers={200: RenewalOut},
+    problems={**_BAD_BODY, 404: "The device was removed.", 429: "More than 10 an hour."},
+)
+def renew() -> ResponseReturnValue:
+    """Give a device a new certificate; the one that it has stays good until it ends."""
+    current().rate_limiter.hit(RENEWALS, "renewal", proven_device().uid)
+    key = _read(renewal.read_renewal, REGISTRATION_BYTES)
+    renewed = _renew(key)
+    return {
+        "device_id": renewed.device_uid,
+        "ca_cert": renewed.ca_cert + current().settings.tls_ca,
+        "device_cert": renewed.device_cert,
+        "message": "renewed",
+    }
+
+
 @blueprint.get("/config")
-@access(agent=True, identify=_caller)
+@access(agent=True, identify=device_caller)
 @describe(answers={200: ConfigOut}, problems={404: "The device is not enrolled here."})
 def config() -> ResponseReturnValue:
     """Tell an agent how often and where to scan."""
@@ -179,19 +200,39 @@ def _refusal(error: ScanError) -> Problem:
 
 
 def _enroll(sent: registration.Registration) -> registration.Enrolled:
-    options: dict[str, Any] = {
-        "static_token": current().settings.enrollment_token,
-        "now": current().clock.now(),
-        "license_status": current().snapshot.status(),
-    }
+    license_status = current().snapshot.status()
     for _ in range(_ENROLLMENT_TRIES):
         try:
             with writing() as session:
-                return registration.register(session, sent, **options)
+                return registration.register(
+                    session,
+                    sent,
+                    static_token=current().settings.enrollment_token,
+                    now=current().clock.now(),
+                    license_status=license_status,
+                    authorities=current().authorities,
+                )
         except registration.EnrolledMeanwhileError:
             continue
+        except AuthorityError as error:
+            raise _no_authority(error) from error
     detail = "The machine is being enrolled by another request. Try again shortly."
     raise Problem(503, "unavailable", "Unavailable", detail, headers={"Retry-After": "5"})
+
+
+def _renew(key: EllipticCurvePublicKey) -> renewal.Renewed:
+    now, authorities = current().clock.now(), current().authorities
+    try:
+        with writing() as session:
+            return renewal.renew(session, evidence(), key, authorities=authorities, now=now)
+    except AuthorityError as error:
+        raise _no_authority(error) from error
+
+
+def _no_authority(error: AuthorityError) -> Problem:
+    log.error("no certificate can be made: %s", error)
+    detail = "This server's CA cannot be used; its log says why. Nothing was changed."
+    return Problem(503, "unavailable", "Unavailable", detail, headers={"Retry-After": "60"})
 
 
 def _ingest(caller: Caller, sent: Scan) -> ingestion.Receipt:

@@ -14,7 +14,7 @@ class RegistrationIn(BaseModel):
     arch: str = ""
     agent_version: str = ""
     machine_id: str = Field("", description="The same again is the same device; empty never is.")
-    csr: str = ""
+    csr: str = Field("", description="PKCS #10 for a P-256 key, PEM; empty: no certificate.")
 
 
 class RegistrationOut(BaseModel):
@@ -22,6 +22,23 @@ class RegistrationOut(BaseModel):
 
     device_id: str
     device_token: str = Field(description="Shown this once.")
+    ca_cert: str = Field(description="What the device trusts from now on, PEM.")
+    device_cert: str = Field(description="The client certificate, PEM; empty without a CSR.")
+    message: str
+
+
+class RenewalIn(BaseModel):
+    """What a device asks for a new certificate with."""
+
+    csr: str = Field(description="PKCS #10 for a P-256 key, PEM.")
+
+
+class RenewalOut(BaseModel):
+    """The device's new certificate."""
+
+    device_id: str
+    ca_cert: str = Field(description="What the device trusts from now on, PEM.")
+    device_cert: str = Field(description="The client certificate, PEM.")
     message: str
 
 

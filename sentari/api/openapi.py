@@ -133,7 +133,7 @@ def _security(asked: Access, description: Description) -> list[dict[str, list[st
     if asked.public:
         return [{}, {"apiToken": []}, {"session": []}]
     if asked.agent:
-        return [{"deviceToken": []}]
+        return [{"clientCertificate": []}, {"deviceToken": []}]
     return [{"apiToken": []}, {"session": []}]
 
 
@@ -141,7 +141,7 @@ def _problems_of(asked: Access, method: str, description: Description) -> dict[i
     problems = {}
     identified = not asked.public and not (asked.agent and description.anonymous)
     if identified:
-        problems[401] = "No token, or one that is unknown, expired or revoked."
+        problems[401] = "No identity, or one that is unknown or expired."
     if identified and (asked.agent or asked.needed_role(method) == "admin"):
         problems[403] = "Not allowed."
     if asked.gate_class(method) != "open":
@@ -196,6 +196,10 @@ _SECURITY = {
         "in": "cookie",
         "name": "sentari_session",
         "description": "A signed-in browser; requests that change something need the form token.",
+    },
+    "clientCertificate": {
+        "type": "mutualTLS",
+        "description": "The client certificate that enrollment answered.",
     },
     "deviceToken": {
         "type": "http",

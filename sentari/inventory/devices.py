@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
+from sentari.agents.credentials import revoke_all
 from sentari.audit.store import record
 from sentari.inventory.filters import DeviceFilter, Order
 from sentari.inventory.models import Device, DevicePackage, Package, ScanEntry
@@ -128,6 +129,7 @@ def remove_device(session: Session, uid: str, *, at: datetime, actor: str) -> De
     device = _locked(session, uid)
     if device is None:
         return None
+    revoke_all(session, device.id, at)
     rows = delete(DevicePackage).where(DevicePackage.device_id == device.id)
     packages = cast(CursorResult[Any], session.execute(rows)).rowcount
     session.execute(delete(ScanEntry).where(ScanEntry.device_id == device.id))

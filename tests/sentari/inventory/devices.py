@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from sentari.agents.registration import Enrolled, Registration, register
-from sentari.extensions import db, writing
+from sentari.extensions import current, db, writing
 from sentari.inventory import ingestion
 from sentari.inventory.models import Device, DevicePackage, InventoryTotals, Package
 from sentari.inventory.scan import read_scan
@@ -26,7 +26,7 @@ def registration(**changes: Any) -> Registration:
         "arch": "amd64",
         "agent_version": "1.0.0",
         "machine_id": None,
-        "csr": "",
+        "public_key": None,
     }
     return Registration(**(values | changes))
 
@@ -42,6 +42,7 @@ def enroll(
             static_token=STATIC_TOKEN,
             now=now,
             license_status=status or licensed(),
+            authorities=current().authorities,
         )
 
 

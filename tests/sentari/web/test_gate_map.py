@@ -27,6 +27,7 @@ OPEN = {
     "account.setup",
     "agent.license_map",
     "agent.policy_map",
+    "agent.renew",
     "license.check_in_now",
     "license.connection_test",
     "license.discard_key",

@@ -1,0 +1,192 @@
+"""gunicorn's threaded worker for clients that are slow, silent or do not go away.
+
+The stock worker has a thread wait for each new connection's handshake and head, without an end,
+and its main loop wait for clients to close. Here the main loop does the handshakes and collects the
+heads, without waiting; a thread gets a connection once a whole head is there.
+"""
+
+import resource
+import selectors
+import socket
+import ssl
+import time
+from functools import partial
+from typing import Any
+
+from gunicorn import http, sock
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+# From the first byte to the end of the handshake and of the request's head.
+BEGIN_SECONDS = 10.0
+# How long a thread waits for the next bytes of a body, or for its answer to be taken.
+STALLED_SECONDS = 30.0
+# How long a client may take to close after an answer, so that it reads the answer's end.
+LINGER_SECONDS = 2.0
+LONGEST_HEAD_BYTES = 65_536
+# What a process needs besides its connections: database, logs, libraries.
+SPARE_FILES = 128
+_CHUNK_BYTES = 16_384
+# The second is no end that HTTP knows, but the parser is to say so at once.
+_ENDS = (b"\n\r\n", b"\n\n")
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """A connection that a thread gets only with the whole head of a request."""
+
+    sock: Any
+    parser: Any
+
+    def __init__(self, *arguments: Any) -> None:
+        """Wait for the first request."""
+        super().__init__(*arguments)
+        self.data_ready = True
+        self.waits_for = selectors.EVENT_READ
+        self._secured = not self.cfg.is_ssl
+        self._head = bytearray()
+
+    def init(self) -> None:
+        """Let no client hold the thread for ever; gunicorn has just made the socket blocking."""
+        self.sock.settimeout(STALLED_SECONDS)
+
+    def begin(self) -> bool:
+        """Take what has come, without waiting; tell whether a thread can go on with it.
+
+        Raises OSError (ssl.SSLError is one) when nothing more can come of the connection.
+        """
+        try:
+            self._secure()
+            while not self._head_is_whole():
+                data = self.sock.recv(_CHUNK_BYTES)
+                if not data:
+                    raise ConnectionAbortedError("the client left")
+                self._head += data
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.waits_for = selectors.EVENT_READ
+            return False
+        except ssl.SSLWantWriteError:
+            self.waits_for = selectors.EVENT_WRITE
+            return False
+        self._hand_over()
+        return True
+
+    def _secure(self) -> None:
+        if self._secured:
+            return
+        if not isinstance(self.sock, ssl.SSLSocket):
+            self.sock = sock.ssl_wrap_socket(self.sock, self.cfg)
+        self.sock.do_handshake()
+        self._secured = True
+
+    def _head_is_whole(self) -> bool:
+        return len(self._head) >= LONGEST_HEAD_BYTES or any(end in self._head for end in _ENDS)
+
+    def _hand_over(self) -> None:
+        if self.parser is None:
+            self.parser = http.get_parser(self.cfg, self.sock, self.client)
+            self.initialized = True
+        self.parser.unreader.unread(bytes(self._head))
+        self._head.clear()
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]
+    """The threaded worker whose threads and main loop wait for no client."""
+
+    worker_connections: int
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Take fewer connections than the process may have files."""
+        super().__init__(*arguments, **options)
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.worker_connections = min(self.worker_connections, max(1, files - SPARE_FILES))
+        # When each must be done; all wait for the same time, so the first is due first.
+        self._beginning: dict[Connection, float] = {}
+        self._lingering: dict[Connection, float] = {}
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection, and wait for its first request in the main loop."""
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        self.nr_conns += 1
+        self._wait_for_request(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Wait in the main loop for the next request of a kept connection as well."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._wait_for_request(conn)
+
+    def finish_request(self, conn: Connection, done: Any) -> None:
+        """Keep the connection for the next request, or let the client close it."""
+        if not done.cancelled() and not done.exception() and done.result():
+            super().finish_request(conn, done)
+        else:
+            self._linger(conn)
+
+    def murder_pending(self) -> None:
+        """Close whatever has taken its time."""
+        now = time.monotonic()
+        for waiting in (self._beginning, self._lingering):
+            for conn in [conn for conn, ends_at in waiting.items() if ends_at <= now]:
+                self.poller.unregister(conn.sock)
+                del waiting[conn]
+                self._close(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Wait for nobody longer than this: the worker is to stop."""
+        super()._cap_keepalive(deadline)
+        for conn, ends_at in self._beginning.items():
+            self._beginning[conn] = min(ends_at, deadline)
+
+    def _wait_for_request(self, conn: Connection) -> None:
+        self._beginning[conn] = time.monotonic() + BEGIN_SECONDS
+        self._begin(conn)
+
+    def _on_ready(self, conn: Connection, client: socket.socket) -> None:
+        self.poller.unregister(client)
+        self._begin(conn)
+
+    def _begin(self, conn: Connection) -> None:
+        try:
+            if not conn.begin():
+                self.poller.register(conn.sock, conn.waits_for, partial(self._on_ready, conn))
+                return
+        except ssl.SSLError as error:
+            # The client's own error is the closed connection; here is why.
+            self.log.info("TLS with %s failed: %s", conn.client[0], error)
+            del self._beginning[conn]
+            self._linger(conn)
+        except OSError:
+            del self._beginning[conn]
+            self._close(conn)
+        else:
+            del self._beginning[conn]
+            self.enqueue_req(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        """Close our side, and wait a little for the client to have read all and close its own."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_last, conn))
+        except (OSError, ValueError):
+            self._close(conn)
+        else:
+            self._lingering[conn] = time.monotonic() + LINGER_SECONDS
+
+    def _on_last(self, conn: Connection, client: socket.socket) -> None:
+        try:
+            if client.recv(_CHUNK_BYTES):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.poller.unregister(client)
+        del self._lingering[conn]
+        self._close(conn)
+
+    def _close(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
