@@ -1,10 +1,12 @@
 """One database set-up for SQLite and PostgreSQL: read-only unless a write was asked for."""
 
+import select
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -16,11 +18,15 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from serverkit.turns import Turns
+
 BUSY_TIMEOUT_SECONDS = 15
 _WRITING = "server_write"
+_TURNS: "WeakKeyDictionary[Engine, Turns]" = WeakKeyDictionary()
 
 _NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -81,7 +87,6 @@ def engine_options(url: str) -> dict[str, Any]:
             "hide_parameters": True,
         }
     return {
-        "pool_pre_ping": True,
         "pool_size": 5,
         "max_overflow": 10,
         "pool_timeout": 10,
@@ -92,11 +97,25 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Make SQLite durable and strict, and its transactions say at once what they are."""
+    """Make SQLite durable and strict, its transactions say at once what they are, and PostgreSQL's
+    connections survive its restart.
+    """
     if engine.dialect.name != "sqlite":
+        event.listen(engine, "checkout", _check_silence)
         return
+    _TURNS[engine] = Turns(str(engine.url.database), BUSY_TIMEOUT_SECONDS)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_sqlite)
+
+
+def _check_silence(connection: Any, _record: object, _proxy: object) -> None:
+    # A server says nothing on an idle connection but that it ends. To look costs nothing; the
+    # usual ping would be one round trip more for every request.
+    poll = select.poll()
+    if not connection.closed:
+        poll.register(connection.fileno(), select.POLLIN)
+    if connection.closed or poll.poll(0):
+        raise InvalidatePoolError("the database has closed the connection")
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
@@ -116,7 +135,9 @@ def _begin_sqlite(connection: Connection) -> None:
     writes = bool(connection.get_execution_options().get(_WRITING))
     # A write that nobody announced would begin as a read and could fail half-way with
     # "database is locked"; query_only turns it into an error at once, in every test.
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    if connection.info.get(_WRITING) is not writes:
+        connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+        connection.info[_WRITING] = writes
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -132,6 +153,21 @@ def _write_options(dialect: str) -> dict[str, Any]:
 
 
 @contextmanager
+def turn(engine: Engine) -> Iterator[None]:
+    """Wait for the one writer's turn: SQLite has only one at a time, PostgreSQL needs no line."""
+    turns = _TURNS.get(engine)
+    if turns is None:
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(turns.taken())
+        except TimeoutError as error:
+            raise OperationalError("BEGIN IMMEDIATE", {}, error) from error
+        yield
+
+
+@contextmanager
 def writing(db: SQLAlchemy) -> Iterator[Session]:
     """Yield the session inside the one write transaction; commit at the end, or roll back.
 
@@ -142,16 +178,17 @@ def writing(db: SQLAlchemy) -> Iterator[Session]:
     if session.info.get(_WRITING):
         raise RuntimeError("a write transaction is open already")
     session.rollback()
-    session.info[_WRITING] = True
-    try:
-        session.connection(execution_options=_write_options(db.engine.dialect.name))
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        session.info.pop(_WRITING, None)
+    with turn(db.engine):
+        session.info[_WRITING] = True
+        try:
+            session.connection(execution_options=_write_options(db.engine.dialect.name))
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.info.pop(_WRITING, None)
 
 
 Writing = Callable[[], AbstractContextManager[Session]]

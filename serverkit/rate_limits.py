@@ -1,21 +1,33 @@
 """Rate limits whose counters live in the database, so that they hold across workers."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from limits import RateLimitItem, parse
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Engine, Integer, String, delete, func, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    case,
+    delete,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.sql import case
 
 from serverkit.clock import Clock
-from serverkit.database import UtcDateTime, writable
+from serverkit.database import UtcDateTime, turn, writable
 from serverkit.problems import Problem
+
+SWEEP_SECONDS, SWEEP_ROWS = 60, 1000
+_MOST_REMEMBERED = 10_000
+
+_parse = lru_cache(parse)
 
 
 class RateLimitMixin:
@@ -28,94 +40,104 @@ class RateLimitMixin:
     expires_at: Mapped[Any] = mapped_column(UtcDateTime, index=True)
 
 
-class SqlStorage(Storage):
-    """Count hits of fixed windows in a table, in transactions of its own."""
-
-    STORAGE_SCHEME = None
+class SqlStorage:
+    """Count hits of fixed windows in a table, in the transaction of who asks."""
 
     def __init__(self, engine: Engine, model: type[RateLimitMixin], clock: Clock) -> None:
         """Count in the table of `model`."""
-        super().__init__()
-        self._engine, self._model, self._clock = engine, model, clock
-        self._table = model.__table__  # type: ignore[attr-defined]
+        table: Table = model.__table__  # type: ignore[attr-defined]
+        self.engine, self._clock = engine, clock
+        # The statements are built once: building one costs more than running it.
+        self._count = _count(table, engine.dialect.name)
+        self._ends = select(table.c.expires_at).where(table.c.key == bindparam("key"))
+        ended = select(table.c.key).where(table.c.expires_at <= bindparam("now")).limit(SWEEP_ROWS)
+        # Who counts anew in a window that has ended holds its row; two such must not wait for
+        # each other.
+        ended = ended.with_for_update(skip_locked=True)
+        self._sweep = delete(table).where(table.c.key.in_(ended))
+        self._swept_at: float | None = None
 
-    @property
-    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """Return what the storage may raise."""
-        return SQLAlchemyError
+    def count(self, connection: Connection, key: str, most: int, seconds: int) -> datetime | None:
+        """Count one hit; return when the window ends if this one is more than `most`.
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add hits to the key's window, opening a new one when it has ended."""
+        One too many is not counted and changes nothing, so that whoever goes on knocking costs
+        the database no write.
+        """
         now = self._clock.now()
-        table, fresh = self._table, self._table.c.expires_at <= now
-        build = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        ends = now + timedelta(seconds=expiry)
-        insert = build(table).values(key=_digest(key), hits=amount, expires_at=ends)
-        upsert = insert.on_conflict_do_update(
-            index_elements=[table.c.key],
-            set_={
-                "hits": case((fresh, amount), else_=table.c.hits + amount),
-                "expires_at": case((fresh, ends), else_=table.c.expires_at),
-            },
-        ).returning(table.c.hits)
-        with writable(self._engine.connect()) as connection, connection.begin():
-            hits: int = connection.execute(upsert).scalar_one()
-            if hits == amount:
-                # A new window is rare enough to sweep the ended ones in passing.
-                connection.execute(delete(table).where(table.c.expires_at <= now))
-        return hits
+        values = {"key": key, "most": most, "now": now, "ends": now + timedelta(seconds=seconds)}
+        if connection.execute(self._count, values).scalar_one_or_none() is None:
+            ends: datetime = connection.execute(self._ends, {"key": key}).scalar_one()
+            return ends
+        self._sweep_now_and_then(connection, now)
+        return None
 
-    def get(self, key: str) -> int:
-        """Return the hits of the key's open window."""
-        table = self._table
-        query = select(func.coalesce(func.max(table.c.hits), 0)).where(
-            table.c.key == _digest(key), table.c.expires_at > self._clock.now()
-        )
-        with self._engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
+    def _sweep_now_and_then(self, connection: Connection, now: datetime) -> None:
+        moment = self._clock.monotonic()
+        if self._swept_at is not None and moment - self._swept_at < SWEEP_SECONDS:
+            return
+        if connection.execute(self._sweep, {"now": now}).rowcount < SWEEP_ROWS:
+            self._swept_at = moment
 
-    def get_expiry(self, key: str) -> float:
-        """Return when the key's window ends, in seconds since 1970."""
-        query = select(self._table.c.expires_at).where(self._table.c.key == _digest(key))
-        with self._engine.connect() as connection:
-            ends = connection.execute(query).scalar_one_or_none()
-        return float((ends or self._clock.now()).timestamp())
 
-    def check(self) -> bool:
-        """Tell whether the table can be read."""
-        self.get("check")
-        return True
-
-    def reset(self) -> int | None:
-        """Forget all counters."""
-        with writable(self._engine.connect()) as connection, connection.begin():
-            return connection.execute(delete(self._table)).rowcount
-
-    def clear(self, key: str) -> None:
-        """Forget one counter."""
-        with writable(self._engine.connect()) as connection, connection.begin():
-            connection.execute(delete(self._table).where(self._table.c.key == _digest(key)))
+def _count(table: Table, dialect: str) -> Any:
+    build = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    now, ends = bindparam("now", type_=UtcDateTime()), bindparam("ends", type_=UtcDateTime())
+    insert = build(table).values(key=bindparam("key"), hits=1, expires_at=ends)
+    over = table.c.expires_at <= now
+    return insert.on_conflict_do_update(
+        index_elements=[table.c.key],
+        set_={
+            "hits": case((over, 1), else_=table.c.hits + 1),
+            "expires_at": case((over, ends), else_=table.c.expires_at),
+        },
+        where=over | (table.c.hits < bindparam("most")),
+    ).returning(table.c.hits)
 
 
 class RateLimiter:
-    """Refuse what comes too often. Not to be called inside a write transaction."""
+    """Refuse what comes too often, with Problem 429 and `Retry-After`.
+
+    A limit is in the notation of the limits library, such as `5/minute`.
+    """
 
     def __init__(self, storage: SqlStorage, clock: Clock) -> None:
         """Count in `storage`."""
-        self._strategy, self._storage, self._clock = FixedWindowRateLimiter(storage), storage, clock
+        self._storage, self._clock = storage, clock
+        # Windows that are used up, until they end: what the database said stays true till then.
+        self._used_up: dict[str, datetime] = {}
 
     def hit(self, limit: str, *identifiers: str) -> None:
-        """Count one hit; raise Problem 429 with `Retry-After` when it is one too many.
+        """Count one hit in a transaction of its own; refuse it when it is one too many."""
+        self.check(limit, *identifiers)
+        engine = self._storage.engine
+        with turn(engine), writable(engine.connect()) as connection, connection.begin():
+            self.hit_within(connection, limit, *identifiers)
 
-        `limit` is in the notation of the limits library, such as `5/minute`.
+    def hit_within(self, connection: Connection, limit: str, *identifiers: str) -> None:
+        """Count one hit in the caller's write transaction; refuse it when it is one too many.
+
+        The hit counts if that transaction is committed, and its row is locked until then.
         """
-        item = parse(limit)
-        if not self._strategy.hit(item, *identifiers):
-            raise self._refusal(item, identifiers)
+        item = _parse(limit)
+        key = _digest(item, identifiers)
+        ends = self._storage.count(connection, key, item.amount, item.get_expiry())
+        if ends is not None:
+            self._remember(key, ends)
+            raise self._refusal(ends)
 
-    def _refusal(self, item: RateLimitItem, identifiers: tuple[str, ...]) -> Problem:
-        ends = self._storage.get_expiry(item.key_for(*identifiers))
-        wait = max(1, int(ends - self._clock.now().timestamp()) + 1)
+    def check(self, limit: str, *identifiers: str) -> None:
+        """Refuse what this process knows to be one too many; count nothing, ask no database."""
+        ends = self._used_up.get(_digest(_parse(limit), identifiers))
+        if ends is not None and self._clock.now() < ends:
+            raise self._refusal(ends)
+
+    def _remember(self, key: str, ends: datetime) -> None:
+        if len(self._used_up) >= _MOST_REMEMBERED:
+            self._used_up.clear()
+        self._used_up[key] = ends
+
+    def _refusal(self, ends: datetime) -> Problem:
+        wait = max(1, int((ends - self._clock.now()).total_seconds()) + 1)
         return Problem(
             429,
             "rate_limited",
@@ -134,5 +156,5 @@ def limit_sign_in(limiter: RateLimiter, step: str, *, address: str, account: str
     limiter.hit(SIGN_IN_LIMIT, f"{step}-account", account.strip().lower())
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def _digest(item: RateLimitItem, identifiers: tuple[str, ...]) -> str:
+    return hashlib.sha256(item.key_for(*identifiers).encode()).hexdigest()

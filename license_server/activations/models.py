@@ -62,11 +62,6 @@ class Activation(db.Model):  # type: ignore[name-defined, misc]
 
     license: Mapped[License] = relationship()
 
-    @property
-    def recent_jtis(self) -> tuple[str, ...]:
-        """Return the `jti`s of the last two replies, newest first."""
-        return tuple(jti for jti in (self.last_jti, self.last_but_one_jti) if jti)
-
 
 class CheckIn(db.Model):  # type: ignore[name-defined, misc]
     """One answered request: all that its reply was made of, so that it can be made again."""

@@ -3,30 +3,27 @@
 from dataclasses import dataclass
 
 from license_server.activations.models import CheckIn
-from license_server.licenses.models import TermsVersion
-from license_server.licenses.store import signed_terms
+from license_server.licenses.store import Granted, signed_terms
 from license_token.reply import AuditAnchor, ReplyClaims
 
 
 @dataclass(frozen=True)
 class Answered:
-    """One answered check-in: whose it is, what was granted, and whether it is a repetition."""
+    """One answered check-in: what was granted, and by which key it is signed."""
 
     claims: ReplyClaims
     signing_kid: str
     received_on: str
-    repeated: bool
 
 
 def answered(
     check_in: CheckIn,
-    version: TermsVersion,
+    version: Granted,
     *,
     license_id: str,
     instance_id: str,
     key_hint: str,
     issuer_url: str,
-    repeated: bool,
 ) -> Answered:
     """Return the reply's claims.
 
@@ -47,4 +44,4 @@ def answered(
         terms=signed_terms(version, check_in.status),
     )
     received_on = check_in.received_at.date().isoformat()
-    return Answered(claims, check_in.signing_kid, received_on, repeated)
+    return Answered(claims, check_in.signing_kid, received_on)

@@ -1,64 +1,13 @@
 """Find activations, their check-ins and their flags. Never commits."""
 
 from collections.abc import Collection
-from datetime import datetime
 
-from sqlalchemy import and_, bindparam, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
 
 from license_server.activations.models import Activation, ActivationFlag, CheckIn
-from license_server.check_in_rules import CHECK_INS_PER_MINUTE, Bound
 from license_server.errors import NotFoundError
 from license_server.licenses.models import License, PresignedReply
-
-Found = tuple[Activation, CheckIn | None, datetime | None]
-
-
-# The statements of a check-in are built once: building one costs more than running it.
-_TENTH = aliased(CheckIn)
-_FIND = (
-    select(Activation, CheckIn, _TENTH.received_at)
-    .outerjoin(
-        CheckIn,
-        and_(
-            CheckIn.activation_id == Activation.id,
-            CheckIn.request_jti == bindparam("request_jti"),
-        ),
-    )
-    .outerjoin(
-        _TENTH,
-        and_(
-            _TENTH.activation_id == Activation.id,
-            # `seq` rises by one, so the tenth from the end is found by its number.
-            _TENTH.seq == Activation.seq - (CHECK_INS_PER_MINUTE - 1),
-        ),
-    )
-    .where(
-        Activation.license_id == bindparam("license_id"),
-        Activation.instance_id == bindparam("instance_id"),
-    )
-    .execution_options(populate_existing=True)
-)
-
-
-def find(session: Session, license_id: str, instance_id: str, request_jti: str) -> Found | None:
-    """Return the instance's activation, its answer to this very request, and when the last
-    check-in but nine came.
-    """
-    values = {"license_id": license_id, "instance_id": instance_id, "request_jti": request_jti}
-    row = session.execute(_FIND, values).one_or_none()
-    return None if row is None else (row[0], row[1], row[2])
-
-
-def bound(activation: Activation, tenth_at: datetime | None) -> Bound:
-    """Return the activation as the rules look at it."""
-    return Bound(
-        thumbprint=activation.thumbprint,
-        released=activation.released_at is not None,
-        recent_jtis=activation.recent_jtis,
-        last_issued_at=activation.last_issued_at,
-        nth_last_at=None if tenth_at is None else int(tenth_at.timestamp()),
-    )
 
 
 def count_in_use(session: Session, license_id: str) -> int:

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from license_server.errors import NotFoundError, UnavailableError
@@ -14,10 +15,13 @@ from license_server.licenses.models import (
     TermsApproval,
     TermsVersion,
 )
-from license_server.rules import Status, Terms, approval_reasons
+from license_server.rules import TERM_NAMES, Status, Terms, approval_reasons
 from license_token.terms import LicenseTerms
 
 log = logging.getLogger(__name__)
+
+# A version of terms, or a row of its columns.
+Granted = TermsVersion | Row[Any]
 
 
 def get_license(session: Session, license_id: str) -> License:
@@ -45,31 +49,40 @@ def list_licenses(session: Session, customer_id: str | None = None) -> list[Lice
     return list(session.scalars(query))
 
 
-# Statements of a check-in are built once: building one costs more than running it.
-_FIND_BY_KEY = (
-    select(License, IssuedKey)
-    .join(IssuedKey, IssuedKey.license_id == License.id)
-    .where(IssuedKey.key_hash == bindparam("key_hash"), IssuedKey.replaced_at.is_(None))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
-_GRANTED = (
-    select(TermsVersion)
-    .outerjoin(TermsVersion.approval)
-    .options(contains_eager(TermsVersion.approval))
-    .where(
-        TermsVersion.license_id == bindparam("license_id"),
-        TermsVersion.approval_required.is_(False) | TermsApproval.approved_at.is_not(None),
+# Statements of a check-in are built once, and of columns: building one, or loading its rows as
+# objects, costs more than running it.
+_LICENSES, _KEYS = License.__table__, IssuedKey.__table__
+_VERSIONS, _APPROVALS = TermsVersion.__table__, TermsApproval.__table__
+_OPEN = (
+    select(
+        _LICENSES.c.id.label("license_id"),
+        _LICENSES.c.customer_id,
+        _LICENSES.c.status,
+        _KEYS.c.id.label("key_id"),
+        _KEYS.c.hint.label("key_hint"),
     )
-    .order_by(TermsVersion.version.desc())
-    .limit(1)
+    .join_from(_LICENSES, _KEYS, _KEYS.c.license_id == _LICENSES.c.id)
+    .where(_KEYS.c.key_hash == bindparam("key_hash"), _KEYS.c.replaced_at.is_(None))
+    .with_for_update()
 )
+GRANTED = _VERSIONS.c.approval_required.is_(False) | _APPROVALS.c.approved_at.is_not(None)
 
 
-def find_by_key(session: Session, key_hash: str) -> tuple[License, IssuedKey] | None:
-    """Return the license that this key opens now, both rows locked, or None."""
-    row = session.execute(_FIND_BY_KEY, {"key_hash": key_hash}).one_or_none()
-    return None if row is None else (row[0], row[1])
+@dataclass(frozen=True)
+class Opened:
+    """The license that a key opens, and the key."""
+
+    license_id: str
+    customer_id: str
+    status: str
+    key_id: int
+    key_hint: str
+
+
+def open_with(session: Session, key_hash: str) -> Opened | None:
+    """Return what this key opens now, the rows of license and key locked, or None."""
+    row = session.execute(_OPEN, {"key_hash": key_hash}).one_or_none()
+    return None if row is None else Opened(*row)
 
 
 def current_key(session: Session, license_id: str) -> IssuedKey:
@@ -93,21 +106,35 @@ def latest_version(session: Session, license_id: str) -> TermsVersion:
 
 
 def granted_version(session: Session, license_id: str) -> TermsVersion | None:
-    """Return the newest version that may be signed: it needs no approval, or it has one.
-
-    The rule is asked again of the row itself, so that no version is signed whose approval
-    somebody declared unnecessary behind the rules' back.
-    """
-    version = session.scalars(_GRANTED, {"license_id": license_id}).one_or_none()
-    if version is None or version.approval is not None:
-        return version
-    if approval_reasons(version.terms, today=version.starts_on):
-        log.error("unapproved terms are marked as needing no approval", extra={"id": version.id})
-        raise UnavailableError("the license's terms contradict each other; staff must look at them")
+    """Return the newest version that may be signed: it needs no approval, or it has one."""
+    query = (
+        select(TermsVersion)
+        .outerjoin(TermsVersion.approval)
+        .options(contains_eager(TermsVersion.approval))
+        .where(TermsVersion.license_id == license_id, GRANTED)
+        .order_by(TermsVersion.version.desc())
+    )
+    version = session.scalars(query.limit(1)).one_or_none()
+    if version is not None:
+        check_granted(version, approved=version.approval is not None)
     return version
 
 
-def signed_terms(version: TermsVersion, status: str) -> LicenseTerms:
+def check_granted(version: Granted, *, approved: bool) -> None:
+    """Raise UnavailableError for terms without the approval that they need.
+
+    The rule is asked of the row itself, so that no version is signed whose approval somebody
+    declared unnecessary behind the rules' back.
+    """
+    if approved:
+        return
+    terms = Terms(**{name: getattr(version, name) for name in TERM_NAMES})
+    if approval_reasons(terms, today=version.starts_on):
+        log.error("unapproved terms are marked as needing no approval", extra={"id": version.id})
+        raise UnavailableError("the license's terms contradict each other; staff must look at them")
+
+
+def signed_terms(version: Granted, status: str) -> LicenseTerms:
     """Return the claims of one version of terms: nothing is added to what stands in it."""
     return LicenseTerms(
         customer_name=version.customer_name,

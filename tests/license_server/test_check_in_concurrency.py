@@ -1,17 +1,22 @@
 """Check-ins at once: real threads, real connections, both databases."""
 
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
+from nacl.signing import SigningKey as PrivateKey
 from werkzeug.test import TestResponse
 
+from license_server.extensions import db
 from license_token.keys import RootSet
+from license_token.license_key import LicenseKey
 from license_token.reply import read_reply
 from tests.clocks import FakeClock
-from tests.license_server.cast import Api, CustomerServer
+from tests.license_server.cast import Api, CustomerServer, refusal
 
 
 @pytest.fixture
@@ -80,3 +85,46 @@ def test_a_rekey_among_check_ins_is_a_clean_cut(
     assert {answer.status_code for answer in answers} <= {200, 404}
     answered = sum(answer.status_code == 200 for answer in answers)
     assert issuer.activations(license_)[0]["seq"] == 1 + answered
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("malformed", 400), ("unknown", 404), ("stolen", 401)]
+)
+def test_of_refused_requests_at_once_exactly_a_hundred_are_looked_at(
+    server: Flask, sentari: CustomerServer, kind: str, status: int
+) -> None:
+    sentari.check_in()
+    thief = sentari.clone()
+    thief.instance_key = PrivateKey.generate()
+    bodies = {
+        "malformed": "nonsense",
+        "unknown": sentari.request(key_hash=LicenseKey.generate().key_hash),
+        "stolen": thief.request(),
+    }
+    answers = at_once(server, [bodies[kind]] * 120)
+    assert Counter(answer.status_code for answer in answers) == {status: 99, 429: 21}
+    assert refusal(sentari.send(sentari.request())) == (429, "rate_limited")
+
+
+def test_a_refused_request_leaves_nothing_but_its_count(
+    server: Flask, sentari: CustomerServer, license_: dict[str, Any]
+) -> None:
+    sentari.check_in()
+    thief = sentari.clone()
+    thief.instance_key = PrivateKey.generate()
+    second = replace(sentari, instance_id=str(uuid.uuid4()))
+    before = contents(server)
+    assert thief.send(thief.request(findings=("tampered",))).status_code == 401
+    assert second.send(second.request(previous="A" * 22)).status_code == 409
+    assert sentari.send(sentari.request(key_hash="0" * 64)).status_code == 404
+    assert contents(server) == before
+
+
+def contents(server: Flask) -> dict[str, list[Any]]:
+    """Every row of every table but the counters'."""
+    with server.app_context():
+        session = db.session()
+        tables = [table for table in db.metadata.sorted_tables if table.name != "rate_limit"]
+        return {
+            table.name: [tuple(row) for row in session.execute(table.select())] for table in tables
+        }

@@ -81,6 +81,24 @@ def test_sqlite_is_set_up_to_keep_what_it_acknowledged(
     }  # fmt: skip
 
 
+def test_connections_that_the_database_closed_are_replaced_before_they_are_used(
+    make_app: AppFactory, postgres_url: str
+) -> None:
+    with make_app(postgres_url).app_context():
+        connections = [db.engine.connect() for _ in range(3)]
+        query = text("SELECT pg_backend_pid()")
+        pids = [connection.execute(query).scalar_one() for connection in connections]
+        for connection in connections:
+            connection.close()
+        with db.engine.connect() as kept:
+            kept_pid = kept.execute(query).scalar_one()
+            for pid in set(pids) - {kept_pid}:
+                kept.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            for _ in range(2):
+                with db.engine.connect() as connection:
+                    assert connection.execute(query).scalar_one() not in pids
+
+
 def test_times_come_back_as_aware_utc(make_app: AppFactory, database_url: str) -> None:
     local = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone(timedelta(hours=-7)))
     with make_app(database_url).app_context():

@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from sentari.extensions import db
+from sentari.extensions import db, writing
 from sentari.rate_limits import create_rate_limiter
 from serverkit.problems import Problem
+from serverkit.rate_limits import RateLimiter
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory
 
@@ -52,14 +53,77 @@ def test_workers_at_once_share_one_count(
     assert len(passed) == 20
 
 
-def test_the_counters_of_ended_windows_are_swept(
-    make_app: AppFactory, sqlite_url: str, clock: FakeClock
+def rows() -> int:
+    with db.engine.connect() as connection:
+        count: int = connection.exec_driver_sql("SELECT count(*) FROM rate_limit").scalar_one()
+        return count
+
+
+def hit_within(limiter: RateLimiter, *, fail: bool = False) -> None:
+    with writing() as session:
+        limiter.hit_within(session.connection(), "2/minute", "test", "a")
+        if fail:
+            raise ZeroDivisionError
+
+
+def test_a_hit_within_a_transaction_counts_when_that_is_committed(
+    make_app: AppFactory, database_url: str, clock: FakeClock
 ) -> None:
-    with make_app(sqlite_url).app_context():
+    with make_app(database_url).app_context():
+        limiter = create_rate_limiter(db.engine, clock)
+        for _ in range(5):
+            with pytest.raises(ZeroDivisionError):
+                hit_within(limiter, fail=True)
+        hit_within(limiter)
+        limiter.hit("2/minute", "test", "a")
+        with pytest.raises(Problem):
+            hit_within(limiter)
+
+
+def test_one_too_many_writes_nothing_and_the_next_does_not_even_ask(
+    make_app: AppFactory, database_url: str, clock: FakeClock
+) -> None:
+    with make_app(database_url).app_context():
+        limiter, other = (create_rate_limiter(db.engine, clock) for _ in range(2))
+        for _ in range(2):
+            limiter.hit("2/minute", "test", "a")
+        other.check("2/minute", "test", "a")  # what it was not told it does not know
+        for _ in range(3):
+            with pytest.raises(Problem):
+                other.hit("2/minute", "test", "a")
+        with db.engine.connect() as connection:
+            counted = connection.exec_driver_sql("SELECT hits FROM rate_limit").scalar_one()
+        assert counted == 2
+        db.engine.dispose()
+        with pytest.raises(Problem):
+            other.check("2/minute", "test", "a")
+        assert db.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+        clock.advance(60)
+        other.check("2/minute", "test", "a")
+        other.hit("2/minute", "test", "a")
+
+
+def test_the_counters_of_ended_windows_are_swept(
+    make_app: AppFactory, database_url: str, clock: FakeClock
+) -> None:
+    with make_app(database_url).app_context():
         limiter = create_rate_limiter(db.engine, clock)
         for number in range(5):
             limiter.hit("3/minute", "test", str(number))
         clock.advance(61)
         limiter.hit("3/minute", "test", "x")
-        with db.engine.connect() as connection:
-            assert connection.exec_driver_sql("SELECT count(*) FROM rate_limit").scalar() == 1
+        assert rows() == 1
+
+
+def test_a_sweep_leaves_counters_that_somebody_counts_in(
+    make_app: AppFactory, postgres_url: str, clock: FakeClock
+) -> None:
+    with make_app(postgres_url).app_context():
+        limiter, other = (create_rate_limiter(db.engine, clock) for _ in range(2))
+        limiter.hit("3/minute", "test", "a")
+        limiter.hit("3/minute", "test", "b")
+        clock.advance(61)
+        with writing() as session:
+            other.hit_within(session.connection(), "3/minute", "test", "a")
+            limiter.hit("3/minute", "test", "c")  # sweeps, and waits for nobody
+        assert rows() == 2

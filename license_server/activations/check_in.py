@@ -1,0 +1,254 @@
+"""Answer check-ins, in the caller's one write transaction: first all is judged, then written."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from license_server import check_in_rules as rules
+from license_server.activations import check_in_store, store
+from license_server.activations.check_in_store import Standing
+from license_server.activations.models import ActivationFlag, CheckIn
+from license_server.activations.replies import Answered, answered
+from license_server.audit import record
+from license_server.errors import CheckInRefusedError, UnavailableError
+from license_server.licenses.models import IssuedKey, TermsVersion
+from license_server.licenses.service import new_jti
+from license_server.licenses.store import Granted, Opened, open_with
+from license_server.signing.keyring import Signer
+from license_token.keys import thumbprint
+from license_token.request import RequestClaims
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every check-in is answered with: the moment, the key that signs, and our name."""
+
+    now: datetime
+    signer: Signer
+    issuer_url: str
+
+    @property
+    def second(self) -> int:
+        """Return the moment in seconds since 1970."""
+        return int(self.now.timestamp())
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One request with what its key opens; the license's row is locked."""
+
+    request: RequestClaims
+    thumbprint: str
+    opened: Opened
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A request that gets a reply; `binding` is None when it is one that got it before."""
+
+    caller: Caller
+    standing: Standing
+    desk: Desk
+    binding: rules.Binding | None
+    issued_at: int
+    marks: tuple[str, ...]
+
+
+def judge(session: Session, request: RequestClaims, desk: Desk) -> Verdict:
+    """Decide on a verified request; raise CheckInRefusedError if it gets no reply.
+
+    Writes nothing. The license's row is locked first: of identical requests at once, one is
+    recorded and the others find its record.
+    """
+    opened = open_with(session, request.key_hash)
+    if opened is None:
+        detail = "no license has this key, or the key was replaced by a new one"
+        raise CheckInRefusedError("unknown_key", detail)
+    caller = Caller(request, thumbprint(request.public_key), opened)
+    standing = check_in_store.standing(session, opened.license_id, request.instance_id, request.jti)
+    if standing is None:
+        detail = "the license waits for the approval of a second person at the vendor"
+        raise CheckInRefusedError("approval_pending", detail)
+    if standing.answered_id is not None:
+        return _known_request(caller, standing, desk)
+    binding = _bind(session, caller, standing)
+    rules.check_frequency(standing.bound, desk.second)
+    issued_at = rules.reply_time(desk.second, standing.bound)
+    if not desk.signer.covers(issued_at):
+        raise UnavailableError("the signing certificate does not cover this moment; try again")
+    cloned = _is_clone(session, caller, standing.bound)
+    marks = rules.marks(request.findings, cloned=cloned)
+    return Verdict(caller, standing, desk, binding, issued_at, marks)
+
+
+def _known_request(caller: Caller, standing: Standing, desk: Desk) -> Verdict:
+    if standing.answered_thumbprint != caller.thumbprint:
+        detail = "this request was made before, under another instance key"
+        raise CheckInRefusedError("bad_signature", detail)
+    return Verdict(caller, standing, desk, binding=None, issued_at=0, marks=())
+
+
+def _bind(session: Session, caller: Caller, standing: Standing) -> rules.Binding:
+    settled = standing.bound is not None and not standing.bound.released
+    return rules.bind(
+        caller.thumbprint,
+        standing.bound,
+        in_use=0 if settled else store.count_in_use(session, caller.opened.license_id),
+        max_activations=standing.version.max_activations,
+    )
+
+
+def _is_clone(session: Session, caller: Caller, bound: rules.Bound | None) -> bool:
+    previous = caller.request.previous
+    recent = bound.recent_jtis if bound else ()
+    if previous is None or not rules.is_stray(previous, recent):
+        return False
+    return not store.is_known_elsewhere(
+        session,
+        previous,
+        customer_id=caller.opened.customer_id,
+        instance_id=caller.request.instance_id,
+        thumbprint=caller.thumbprint,
+    )
+
+
+def settle(session: Session, verdict: Verdict) -> Answered:
+    """Bind, count and record the request, and return what its reply is made of."""
+    if verdict.binding is None:
+        return _repeat(session, verdict)
+    jti, activation_id = new_jti(), verdict.standing.activation_id or str(uuid.uuid4())
+    _write_activation(session, verdict, activation_id, jti)
+    if verdict.binding is not rules.Binding.KNOWN:
+        detail = {
+            "thumbprint": verdict.caller.thumbprint,
+            "after_release": verdict.binding is rules.Binding.AGAIN,
+        }
+        _record_act(session, verdict, activation_id, "ACTIVATION_BOUND", detail)
+    _flag(session, verdict, activation_id)
+    values = _history(verdict, activation_id, jti)
+    check_in_store.insert_check_in(session, values)
+    return _answered(
+        verdict,
+        CheckIn(**values),
+        verdict.standing.version,
+        verdict.caller.opened.key_hint,
+    )
+
+
+def _repeat(session: Session, verdict: Verdict) -> Answered:
+    row = session.get_one(CheckIn, verdict.standing.answered_id)
+    version = session.get_one(TermsVersion, row.terms_version_id)
+    key = session.get_one(IssuedKey, row.license_key_id)
+    return _answered(verdict, row, version, key.hint)
+
+
+def _write_activation(session: Session, verdict: Verdict, activation_id: str, jti: str) -> None:
+    standing, request, now = verdict.standing, verdict.caller.request, verdict.desk.now
+    values: dict[str, Any] = {
+        "thumbprint": verdict.caller.thumbprint,
+        "last_check_in_at": now,
+        "server_version": request.server_version,
+        "devices": request.devices,
+        "packages": request.packages,
+        "audit_seq": request.audit.seq,
+        "audit_head": request.audit.head,
+        "seq": standing.seq + 1,
+        "last_issued_at": verdict.issued_at,
+        "last_jti": jti,
+        "last_but_one_jti": standing.last_jti,
+        "released_at": None,
+        "released_by": None,
+        "release_reason": None,
+    }
+    if standing.activation_id is not None:
+        check_in_store.update_activation(session, activation_id, values)
+        return
+    new = {
+        "id": activation_id,
+        "license_id": verdict.caller.opened.license_id,
+        "instance_id": request.instance_id,
+        "first_check_in_at": now,
+    }
+    check_in_store.insert_activation(session, values | new)
+
+
+def _history(verdict: Verdict, activation_id: str, jti: str) -> dict[str, Any]:
+    caller, request = verdict.caller, verdict.caller.request
+    return {
+        "activation_id": activation_id,
+        "seq": verdict.standing.seq + 1,
+        "received_at": verdict.desk.now,
+        "issued_at": verdict.issued_at,
+        "request_jti": request.jti,
+        "reply_jti": jti,
+        "previous": request.previous,
+        "thumbprint": caller.thumbprint,
+        "status": caller.opened.status,
+        "terms_version_id": verdict.standing.version.id,
+        "license_key_id": caller.opened.key_id,
+        "signing_kid": verdict.desk.signer.kid,
+        "server_version": request.server_version,
+        "devices": request.devices,
+        "packages": request.packages,
+        "audit_seq": request.audit.seq,
+        "audit_head": request.audit.head,
+        "marks": " ".join(verdict.marks),
+    }
+
+
+def _flag(session: Session, verdict: Verdict, activation_id: str) -> None:
+    for kind in verdict.marks:
+        query = select(ActivationFlag).where(
+            ActivationFlag.activation_id == activation_id,
+            ActivationFlag.kind == kind,
+            ActivationFlag.resolved_at.is_(None),
+        )
+        flag = session.scalars(query).one_or_none()
+        if flag is not None:
+            flag.last_seen_at, flag.times = verdict.desk.now, flag.times + 1
+            continue
+        _open_flag(session, verdict, activation_id, kind)
+
+
+def _open_flag(session: Session, verdict: Verdict, activation_id: str, kind: str) -> None:
+    now = verdict.desk.now
+    session.add(
+        ActivationFlag(
+            activation_id=activation_id, kind=kind, first_seen_at=now, last_seen_at=now, times=1
+        )
+    )
+    detail = {"kind": kind, "seq": verdict.standing.seq + 1}
+    _record_act(session, verdict, activation_id, "ACTIVATION_FLAGGED", detail)
+
+
+def _record_act(
+    session: Session,
+    verdict: Verdict,
+    activation_id: str,
+    action: str,
+    detail: Mapping[str, Any],
+) -> None:
+    record(
+        session,
+        at=verdict.desk.now,
+        actor=f"server:{verdict.caller.request.instance_id}",
+        action=action,
+        target=f"license:{verdict.caller.opened.license_id}",
+        detail={"activation": activation_id, **detail},
+    )
+
+
+def _answered(verdict: Verdict, row: CheckIn, version: Granted, key_hint: str) -> Answered:
+    return answered(
+        row,
+        version,
+        license_id=verdict.caller.opened.license_id,
+        instance_id=verdict.caller.request.instance_id,
+        key_hint=key_hint,
+        issuer_url=verdict.desk.issuer_url,
+    )

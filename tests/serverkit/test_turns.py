@@ -1,0 +1,93 @@
+"""Writers of one SQLite file take turns, in the order in which they came."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from sentari.extensions import db, writing
+from serverkit import database
+from serverkit.turns import Turns
+from tests.conftest import AppFactory
+
+HOLDER = """
+import sys, time
+from serverkit.turns import Turns
+with Turns(sys.argv[1], 1).taken():
+    print("taken", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_turn_is_one_thread_s_at_a_time(tmp_path: Path) -> None:
+    turns, inside, most = Turns(str(tmp_path / "x.db"), 10), 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(50):
+            with turns.taken():
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_who_came_first_is_first_also_before_those_of_the_same_process(tmp_path: Path) -> None:
+    # Two apps of one file stand for two processes: they share the kernel's line only.
+    ours, theirs = (Turns(str(tmp_path / "x.db"), 10) for _ in range(2))
+    order: list[str] = []
+
+    def take(turns: Turns, name: str) -> None:
+        with turns.taken():
+            order.append(name)
+
+    with ours.taken():
+        waiting = [
+            threading.Thread(target=take, args=(turns, name))
+            for turns, name in ((theirs, "first"), (ours, "second"))
+        ]
+        for thread in waiting:
+            thread.start()
+            time.sleep(0.1)
+    for thread in waiting:
+        thread.join()
+    assert order == ["first", "second"]
+
+
+def test_a_process_that_dies_leaves_its_turn_to_the_next(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.db")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, env=dict(os.environ)
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"taken\n"
+        threading.Timer(0.2, holder.kill).start()
+        with Turns(path, 10).taken():
+            assert holder.wait(10) != 0
+
+
+def test_a_turn_that_does_not_come_is_a_database_that_does_not_answer(
+    make_app: AppFactory, sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url)
+    with app.app_context():
+        database._TURNS[db.engine] = impatient = Turns(str(db.engine.url.database), 0.05)
+        with (
+            impatient.taken(),
+            pytest.raises(OperationalError, match="did not finish"),
+            writing(),
+        ):
+            pass
+        with writing():
+            pass
