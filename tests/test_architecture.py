@@ -35,6 +35,7 @@ PURE = (
     "sentari.agents.enroll_commands",
     "sentari.inventory.scan",
     "sentari.inventory.changes",
+    "sentari.inventory.scan_changes",
     "sentari.inventory.sbom",
     "sentari.inventory.package_licenses",
     "sentari.inventory.spdx_ids",

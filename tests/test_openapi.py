@@ -130,6 +130,8 @@ READ = [
     ("/api/v1/inventory/devices", ""),
     ("/api/v1/inventory/devices/count", ""),
     ("/api/v1/inventory/devices/{device_id}", ""),
+    ("/api/v1/inventory/devices/{device_id}/scans", ""),
+    ("/api/v1/inventory/devices/{device_id}/scans/{scan_id}", ""),
     ("/api/v1/inventory/packages", ""),
     ("/api/v1/inventory/package-locations", "?name=pip"),
     ("/api/v1/inventory/summary", ""),
@@ -141,7 +143,9 @@ def test_what_is_read_is_what_is_described(fleet: Fleet, admin: dict[str, str]) 
     document = scan(package("pip"))
     device_id = fleet.add(document)
     for path, query in READ:
-        answer = fleet.agents.get(path.replace("{device_id}", device_id) + query, headers=admin)
+        answer = fleet.agents.get(
+            path.format(device_id=device_id, scan_id=1) + query, headers=admin
+        )
         assert answer.status_code == 200, path
         if path != "/api/v1/license":
             check(path, answer)

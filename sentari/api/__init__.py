@@ -2,11 +2,17 @@
 
 from apiflask import APIFlask
 
-from sentari.api import agent, audit, inventory
+from sentari.api import agent, audit, inventory, scans
 from sentari.api.license import blueprint as license_blueprint
 from sentari.api.openapi import register_openapi
 
-BLUEPRINTS = (agent.blueprint, audit.blueprint, inventory.blueprint, license_blueprint)
+BLUEPRINTS = (
+    agent.blueprint,
+    audit.blueprint,
+    inventory.blueprint,
+    license_blueprint,
+    scans.blueprint,
+)
 
 
 def register_api(app: APIFlask) -> None:

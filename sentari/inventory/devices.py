@@ -112,15 +112,6 @@ def find_device(session: Session, uid: str, *, details: bool = False) -> Device 
     return session.scalars(query.options(undefer("*")) if details else query).one_or_none()
 
 
-def device_scans(session: Session, device: Device, *, page: int, page_size: int) -> Page[ScanEntry]:
-    """Return one page of a device's scans, the newest first."""
-    mine = ScanEntry.device_id == device.id
-    total = session.scalar(select(func.count(ScanEntry.id)).where(mine))
-    query = select(ScanEntry).where(mine).order_by(ScanEntry.scanned_at.desc())
-    items = session.scalars(query.limit(page_size).offset((page - 1) * page_size)).all()
-    return Page(items, total or 0, page, page_size)
-
-
 def remove_device(session: Session, uid: str, *, at: datetime, actor: str) -> Device | None:
     """Remove a device with its inventory and history, and free its places under the caps.
 

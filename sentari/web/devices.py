@@ -5,11 +5,17 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from sentari.extensions import current, db, writing
-from sentari.inventory import devices, packages
+from sentari.inventory import devices, history, packages
 from sentari.inventory.devices import DeviceDetails
 from sentari.inventory.exports import DEVICE_COLUMNS, HOLDER_COLUMNS, device_row, holder_row
 from sentari.inventory.models import Device
-from sentari.web.listing import asked_file, device_filter, package_filter, table_download
+from sentari.web.listing import (
+    asked_file,
+    change_kind,
+    device_filter,
+    package_filter,
+    table_download,
+)
 from serverkit.paging import page_arguments
 from serverkit.problems import Problem
 
@@ -57,8 +63,22 @@ def scans(uid: str) -> ResponseReturnValue:
     """Show the history of a device's scans."""
     device = _device(uid)
     page, page_size = page_arguments()
-    found = devices.device_scans(db.session(), device, page=page, page_size=page_size)
+    found = history.device_scans(db.session(), device, page=page, page_size=page_size)
     return render_template("sentari/devices/scans.html", device=device, found=found)
+
+
+@blueprint.get("/<uid>/scans/<scan_id>")
+def scan(uid: str, scan_id: str) -> ResponseReturnValue:
+    """Show a scan and what it changed."""
+    device, kind = _device(uid), change_kind()
+    report = history.scan_report(db.session(), device, scan_id)
+    if report is None:
+        raise Problem(404, "not_found", "No such scan", "This device has no such scan.")
+    page, page_size = page_arguments()
+    found = report.page(kind, page=page, page_size=page_size)
+    return render_template(
+        "sentari/devices/scan.html", device=device, report=report, kind=kind, found=found
+    )
 
 
 @blueprint.post("/<uid>/remove")

@@ -10,6 +10,7 @@ from flask_login import current_user
 from sentari.extensions import current, writing
 from sentari.inventory.exports import csv_lines, note_export
 from sentari.inventory.filters import DeviceFilter, FilterError, PackageFilter
+from sentari.inventory.scan_changes import Change
 from sentari.inventory.workbooks import CONTENT_TYPE, WorkbookError, write_workbook
 from serverkit.problems import Problem
 
@@ -27,6 +28,15 @@ def device_filter() -> DeviceFilter:
 def package_filter() -> PackageFilter:
     """Return the filter of packages in the address; 400 says what it takes."""
     return _parsed(PackageFilter.parse)
+
+
+def change_kind() -> Change | None:
+    """Return the kind of changes in the address, None for all; 400 says what it takes."""
+    kind = request.args.get("kind")
+    try:
+        return Change(kind) if kind else None
+    except ValueError:
+        raise bad_parameter(f"kind is one of {', '.join(Change)}.") from None
 
 
 def asked_file() -> str | None:

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sentari.agents.models import DeviceCredential
 from sentari.audit.store import newest
 from sentari.extensions import db, writing
-from sentari.inventory import devices
+from sentari.inventory import devices, history
 from sentari.inventory.devices import DeviceDetails, find_device, search_devices, status_of
 from sentari.inventory.filters import DEVICE_SORTS, DeviceFilter
 from sentari.inventory.models import DevicePackage, Package, RecordIndex, ScanEntry
@@ -154,7 +154,7 @@ def test_scans_are_listed_newest_first():
     for minute in (1, 3, 2):
         send(uid, scan(scanned_at=f"2026-11-23T11:0{minute}:00Z"))
     device = find_device(db.session(), uid)
-    found = devices.device_scans(db.session(), device, page=1, page_size=2)
+    found = history.device_scans(db.session(), device, page=1, page_size=2)
     assert [entry.scanned_at[14:16] for entry in found.items] == ["03", "02"]
     assert found.total == 3
 

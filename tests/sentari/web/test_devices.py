@@ -121,9 +121,56 @@ def test_the_history_lists_scans_newest_first(fleet, viewer):
         assert word in page
 
 
+@pytest.fixture
+def two_scans(fleet):
+    """The id of a device whose second scan upgraded, added and removed packages."""
+    device_id, token = fleet.enroll()
+    for minute, packages in enumerate(
+        [["pip 23", "six 1", "idna 2"], ["pip 24", "<b>x</b> 1", "idna 1"]]
+    ):
+        records = [package(*each.split(" ")) for each in packages]
+        sent = scan(*records, device_id=device_id, scanned_at=f"2026-11-23T11:0{minute}:00Z")
+        fleet.send(token, sent)
+    return device_id
+
+
+def test_a_scans_page_lists_what_it_changed(viewer, two_scans):
+    assert f'href="/devices/{two_scans}/scans/2"' in text(viewer, f"/devices/{two_scans}/scans")
+    page = text(viewer, f"/devices/{two_scans}/scans/2")
+    rows = page.split("<tbody>")[1]
+    places = [rows.index(word) for word in ("Upgraded", "Downgraded", "Added", "Removed")]
+    assert places == sorted(places)
+    assert "&lt;b&gt;x&lt;/b&gt;" in page
+    assert "<b>x" not in page
+    only = text(viewer, f"/devices/{two_scans}/scans/2?kind=removed").split("<tbody>")[1]
+    assert "six" in only
+    assert "pip" not in only
+    assert "kind is one of" in text(viewer, f"/devices/{two_scans}/scans/2?kind=x", status=400)
+    assert "no such page" in text(viewer, f"/devices/{two_scans}/scans/2?page=9")
+
+
+def test_scans_that_changed_nothing_say_why(fleet, viewer):
+    device_id, token = fleet.enroll()
+    for sent in ("11:02", "11:03", "11:01"):
+        fleet.send(token, scan(package(), device_id=device_id, scanned_at=f"2026-11-23T{sent}:00Z"))
+    words = ("first scan of the device", "the same packages", "came late")
+    for number, word in enumerate(words, 1):
+        assert word in text(viewer, f"/devices/{device_id}/scans/{number}")
+
+
+def test_a_scan_of_another_device_is_a_helpful_404(fleet, viewer, two_scans):
+    other, _ = fleet.enroll()
+    for path in (f"/devices/{other}/scans/1", f"/devices/{two_scans}/scans/99999999999999999999"):
+        assert "no such scan" in text(viewer, path, status=404)
+
+
 def test_an_unknown_device_is_a_helpful_404(viewer):
     for unknown in (UNKNOWN, "%00", "nothing"):
-        for path in (f"/devices/{unknown}", f"/devices/{unknown}/scans"):
+        for path in (
+            f"/devices/{unknown}",
+            f"/devices/{unknown}/scans",
+            f"/devices/{unknown}/scans/1",
+        ):
             assert "not enrolled here" in text(viewer, path, status=404)
 
 

@@ -55,7 +55,14 @@ REFUSED = {
     "read_only": {"write", "ingest"},
     "locked": {"read", "write", "ingest"},
 }
-VALUES = {"uid": "x", "device_id": "x", "ecosystem": "x", "name": "x", "filename": "x"}
+VALUES = {
+    "uid": "x",
+    "device_id": "x",
+    "scan_id": "x",
+    "ecosystem": "x",
+    "name": "x",
+    "filename": "x",
+}
 NUMBERS = {"token_id": 999, "user_id": 999}
 
 
