@@ -44,6 +44,8 @@ def check_text(value: object, name: str, *, longest: int = MAX_TEXT) -> str:
         raise MalformedError(f"{name} must be a text.")
     if not 1 <= len(value) <= longest:
         raise MalformedError(f"{name} must have 1 to {longest} characters.")
+    if value.isascii() and value.isprintable():
+        return value  # as nearly all are
     # Cc are the control characters, Cs is half of a character that UTF-8 cannot express.
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
         raise MalformedError(f"{name} contains control characters or broken Unicode.")

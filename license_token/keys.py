@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from nacl import exceptions
@@ -103,6 +104,7 @@ class RootSet:
         return bool(self._keys)
 
 
+@lru_cache(maxsize=1024)  # a document's key is asked about several times, and looking is dear
 def _is_usable(public_key: bytes) -> bool:
     # The point must be canonically encoded, on the curve and of the large prime order.
     return len(public_key) == PUBLIC_KEY_BYTES and crypto_core_ed25519_is_valid_point(public_key)
