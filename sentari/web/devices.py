@@ -1,9 +1,14 @@
 """Devices as pages."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from sentari.agents import agent_logs
+from sentari.agents.credentials import device_certificates
+from sentari.agents.enrollments import enrolled_by
 from sentari.extensions import current, db, writing
 from sentari.inventory import devices, history, packages
 from sentari.inventory.devices import DeviceDetails
@@ -20,6 +25,8 @@ from serverkit.paging import page_arguments
 from serverkit.problems import Problem
 
 blueprint = Blueprint("devices", __name__, url_prefix="/devices")
+
+_NEWEST_ENTRIES = 5
 
 
 @blueprint.get("")
@@ -55,6 +62,7 @@ def show(uid: str) -> ResponseReturnValue:
         asked=asked,
         found=found,
         now=now,
+        **_of_the_agent(device),
     )
 
 
@@ -81,6 +89,20 @@ def scan(uid: str, scan_id: str) -> ResponseReturnValue:
     )
 
 
+@blueprint.get("/<uid>/agent-log")
+def agent_log(uid: str) -> ResponseReturnValue:
+    """Show the log that the device's agent keeps, and whether it holds."""
+    device, broken = _device(uid), request.args.get("show") == "broken"
+    page, page_size = page_arguments()
+    health = agent_logs.log_health(db.session(), device.uid)
+    found = agent_logs.log_entries(
+        db.session(), health, broken=broken, page=page, page_size=page_size
+    )
+    return render_template(
+        "sentari/devices/agent_log.html", device=device, health=health, found=found, broken=broken
+    )
+
+
 @blueprint.post("/<uid>/remove")
 def remove(uid: str) -> ResponseReturnValue:
     """Remove a device for good."""
@@ -101,6 +123,19 @@ def dismiss_clone(uid: str) -> ResponseReturnValue:
         devices.dismiss_clone(session, uid, at=now, actor=actor)
     flash("The mark was taken off.", "success")
     return redirect(url_for("devices.show", uid=uid))
+
+
+def _of_the_agent(device: Device) -> dict[str, Any]:
+    """Return what is shown of a device's identity and of its agent's log."""
+    session = db.session()
+    health = agent_logs.log_health(session, device.uid)
+    newest = agent_logs.log_entries(session, health, page=1, page_size=_NEWEST_ENTRIES)
+    return {
+        "health": health,
+        "newest_entries": newest.items,
+        "certificates": device_certificates(session, device.id),
+        "enrolled": enrolled_by(session, device),
+    }
 
 
 def _device(uid: str) -> Device:

@@ -8,7 +8,9 @@ from typing import Any
 
 import requests
 
+from sentari.agents.audit_chain import LogEntry
 from tests.live.servers import ROOT, Server, Vendor, form_token
+from tests.sentari.agents.logs import chain, entry, forged, sent
 
 SCANS = ROOT / "tests" / "data" / "scans"
 REAL = {
@@ -57,6 +59,24 @@ HOSTILE_PACKAGES = [
 ]
 
 
+LATER = "2026-11-24T12:54:51.292124257Z"
+
+
+def newer(packages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return an inventory a day later: some left, some came, some have another version."""
+    changed = [{**each, "version": f"{each['version']}.1"} for each in packages[10:60]]
+    came = [package(name) for name in ("ruff", "uv", "<script>alert('new')</script>")]
+    return [*changed, *packages[60:], *came]
+
+
+def damaged_log() -> list[LogEntry]:
+    """Return a log with hostile texts, an edited entry, and a gap."""
+    log = [entry(1, detail="<script>alert('log')</script>")]
+    log += chain(9, after=log[0], detail="d" * 3000, event_type="e" * 100, created_at="c" * 64)
+    log[4] = forged(log[4], detail="edited")
+    return [*log[:6], *log[8:]]
+
+
 def day_from_now(days: int) -> str:
     return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
 
@@ -70,6 +90,7 @@ class Site:
         self.session = server.browser()
         self.license: dict[str, Any] = {}
         self.devices: dict[str, str] = {}
+        self.second_scan = ""
 
     def cookies(self) -> list[Any]:
         """The session's cookies for the browser."""
@@ -132,17 +153,30 @@ class Site:
         self.be_licensed()
         if self.devices:
             return
-        for hostname, scan in REAL.items():
-            self._add(hostname, json.loads((SCANS / f"{scan}.json").read_text()))
+        for hostname, name in REAL.items():
+            scan = json.loads((SCANS / f"{name}.json").read_text())
+            device = self._add(hostname, scan)
+            if hostname == "web01":
+                # A second scan, in which much has changed, and a log that holds.
+                self._ship(device, chain(60))
+                scan |= {"packages": newer(scan["packages"]), "scanned_at": LATER}
+                answer = self.server.upload(device, {**scan, "hostname": hostname})
+                self.second_scan = answer.json()["scan_id"]
         hostile = json.loads((SCANS / "mixed-ecosystems-42.json").read_text())
-        self._add(HOSTILE, {**hostile, "packages": HOSTILE_PACKAGES})
+        device = self._add(HOSTILE, {**hostile, "packages": HOSTILE_PACKAGES})
+        self._ship(device, damaged_log())
 
-    def _add(self, hostname: str, scan: dict[str, Any]) -> None:
+    def _ship(self, device: dict[str, Any], entries: list[LogEntry]) -> None:
+        answer = self.server.upload(device, {"entries": sent(entries)}, "audit-log")
+        assert answer.status_code == 202, answer.text
+
+    def _add(self, hostname: str, scan: dict[str, Any]) -> dict[str, Any]:
         address = f"192.0.2.{len(self.devices) + 1}"
-        device = self.server.register(hostname, address=address).json()
+        device: dict[str, Any] = self.server.register(hostname, address=address).json()
         answer = self.server.upload(device, {**scan, "hostname": hostname})
         assert answer.status_code == 202, answer.text
         self.devices[hostname] = device["device_id"]
+        return device
 
     def empty(self) -> None:
         """Remove every device and the license, as if nothing had happened yet."""

@@ -17,6 +17,10 @@ PAGES = {
     "device-hostile": "/devices/{hostile}",
     "device-without-packages": "/devices/{kiosk}",
     "scans": "/devices/{web01}/scans",
+    "scan": "/devices/{web01}/scans/{scan}?page_size=12",
+    "agent-log": "/devices/{web01}/agent-log?page_size=9",
+    "agent-log-broken": "/devices/{hostile}/agent-log",
+    "agent-log-none": "/devices/{kiosk}/agent-log",
     "packages": "/packages?page_size=9",
     "package": "/packages/pypi/pip?page_size=9",
     "package-with-many-places": "/packages/npm/many-places",
@@ -37,7 +41,7 @@ def test_a_page_is_accessible_fits_a_phone_and_asks_nobody_else(
     site: Site, open_page: Open, name: str
 ) -> None:
     site.fill()
-    uids = {**site.devices, "hostile": site.devices[HOSTILE]}
+    uids = {**site.devices, "hostile": site.devices[HOSTILE], "scan": site.second_scan}
     opened = open_page()
     opened.page.goto(PAGES[name].format_map(uids))
     opened.inspect(name)

@@ -244,10 +244,12 @@ class Server:
         path = f"{self.url}/api/v1/agent/register"
         return requests.post(path, json=body, headers=headers, timeout=30)
 
-    def upload(self, device: dict[str, Any], scan: dict[str, Any]) -> requests.Response:
+    def upload(
+        self, device: dict[str, Any], document: dict[str, Any], path: str = "scan"
+    ) -> requests.Response:
         return requests.post(
-            f"{self.url}/api/v1/agent/scan",
-            data=json.dumps({**scan, "device_id": device["device_id"]}),
+            f"{self.url}/api/v1/agent/{path}",
+            data=json.dumps({**document, "device_id": device["device_id"]}),
             headers={
                 "Authorization": f"Bearer {device['device_token']}",
                 "Content-Type": "application/json",

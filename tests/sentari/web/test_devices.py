@@ -1,10 +1,14 @@
 import csv
 import io
+import re
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.conftest import csrf_token
+from tests.conftest import csrf_token, sign_in
+from tests.sentari.agents.logs import chain, forged, sent
 from tests.sentari.inventory.scans import package, real_scan, scan
+from tests.simulators.agent import certificate_request
 from tests.workbook import cells, moment
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -111,8 +115,8 @@ def test_a_device_with_no_packages_says_so(fleet, viewer):
 def test_the_history_lists_scans_newest_first(fleet, viewer):
     device_id, token = fleet.enroll()
     for minute, name in enumerate(["a", "b", "b"]):
-        sent = scan(package(name), device_id=device_id, scanned_at=f"2026-11-23T11:0{minute}:00Z")
-        fleet.send(token, sent)
+        scanned_at = f"2026-11-23T11:0{minute}:00Z"
+        fleet.send(token, scan(package(name), device_id=device_id, scanned_at=scanned_at))
     fleet.send(token, scan(device_id=device_id, scanned_at="2026-11-23T10:00:00Z"))
     page = text(viewer, f"/devices/{device_id}/scans")
     places = [page.index(f"2026-11-23 {time}:00") for time in ("11:02", "11:01", "11:00", "10:00")]
@@ -129,8 +133,8 @@ def two_scans(fleet):
         [["pip 23", "six 1", "idna 2"], ["pip 24", "<b>x</b> 1", "idna 1"]]
     ):
         records = [package(*each.split(" ")) for each in packages]
-        sent = scan(*records, device_id=device_id, scanned_at=f"2026-11-23T11:0{minute}:00Z")
-        fleet.send(token, sent)
+        scanned_at = f"2026-11-23T11:0{minute}:00Z"
+        fleet.send(token, scan(*records, device_id=device_id, scanned_at=scanned_at))
     return device_id
 
 
@@ -151,8 +155,9 @@ def test_a_scans_page_lists_what_it_changed(viewer, two_scans):
 
 def test_scans_that_changed_nothing_say_why(fleet, viewer):
     device_id, token = fleet.enroll()
-    for sent in ("11:02", "11:03", "11:01"):
-        fleet.send(token, scan(package(), device_id=device_id, scanned_at=f"2026-11-23T{sent}:00Z"))
+    for minute in (2, 3, 1):
+        scanned_at = f"2026-11-23T11:0{minute}:00Z"
+        fleet.send(token, scan(package(), device_id=device_id, scanned_at=scanned_at))
     words = ("first scan of the device", "the same packages", "came late")
     for number, word in enumerate(words, 1):
         assert word in text(viewer, f"/devices/{device_id}/scans/{number}")
@@ -162,6 +167,91 @@ def test_a_scan_of_another_device_is_a_helpful_404(fleet, viewer, two_scans):
     other, _ = fleet.enroll()
     for path in (f"/devices/{other}/scans/1", f"/devices/{two_scans}/scans/99999999999999999999"):
         assert "no such scan" in text(viewer, path, status=404)
+
+
+def ship(fleet, token, device_id, entries):
+    document = {"device_id": device_id, "entries": sent(entries)}
+    answer = fleet.send(token, document, path="/api/v1/agent/audit-log")
+    assert answer.status_code == 202
+
+
+def test_a_device_whose_agent_ships_no_log_says_so(fleet, viewer):
+    device_id = fleet.add(scan())
+    assert "has not shipped its log yet" in text(viewer, f"/devices/{device_id}")
+    assert "No log yet" in text(viewer, f"/devices/{device_id}/agent-log")
+
+
+def test_a_log_that_holds_is_shown_newest_first(fleet, viewer):
+    device_id, token = fleet.enroll()
+    ship(fleet, token, device_id, chain(7))
+    page = text(viewer, f"/devices/{device_id}")
+    assert "7 entries, each following from the one before" in page
+    assert "hostname=web07" in page
+    assert "hostname=web02" not in page
+    assert f"/devices/{device_id}/agent-log" in page
+    log = text(viewer, f"/devices/{device_id}/agent-log?page_size=2&page=2")
+    assert "All 7 entries have the right hash" in log
+    assert log.index("hostname=web05") < log.index("hostname=web04")
+    assert "hostname=web06" not in log
+    assert "No entry has an anomaly" in text(viewer, f"/devices/{device_id}/agent-log?show=broken")
+
+
+def test_a_log_that_does_not_hold_says_since_when_where_and_what_was_expected(fleet, viewer):
+    device_id, token = fleet.enroll()
+    log = chain(6)
+    log[3] = forged(log[3], detail="<b>edited</b>")
+    ship(fleet, token, device_id, log)
+    page = text(viewer, f"/devices/{device_id}")
+    since = fleet.clock.now().strftime("%Y-%m-%d %H:%M UTC")
+    assert "The agent&#39;s log does not hold" in page or "The agent's log does not hold" in page
+    assert "at entry 4." in page
+    assert since in page
+    whole = text(viewer, f"/devices/{device_id}/agent-log")
+    assert log[3].own_hash in whole
+    assert log[3].content_hash in whole
+    assert "<b>edited" not in whole
+    assert "hostname=web02" in whole
+    only = text(viewer, f"/devices/{device_id}/agent-log?show=broken")
+    assert "&lt;b&gt;edited" in only
+    assert "hostname=web02" not in only
+
+
+def test_each_log_of_a_device_that_enrolled_again_is_told(fleet, viewer):
+    device_id, token = fleet.enroll(machine_id="m-1")
+    ship(fleet, token, device_id, chain(2))
+    _, token = fleet.enroll(machine_id="m-1")
+    ship(fleet, token, device_id, chain(1, detail="again"))
+    page = text(viewer, f"/devices/{device_id}/agent-log")
+    assert "of log 2" in page
+    assert "Log 1 began" in page
+    assert "All 3 entries" in page
+
+
+def test_a_devices_page_tells_how_it_enrolled(fleet, admin, viewer):
+    device_id, _ = fleet.enroll()
+    assert "/settings/enrollment/static" in text(admin, f"/devices/{device_id}")
+    page = text(viewer, f"/devices/{device_id}")
+    assert "the static token" in page
+    assert "/settings/enrollment" not in page
+
+
+def test_a_devices_certificates_are_listed_with_their_states(fleet, viewer):
+    key = ec.generate_private_key(ec.SECP256R1())
+    csr = certificate_request(key, "web-01")
+    device_id, _ = fleet.enroll(machine_id="m-1", csr=csr)
+    fleet.enroll(machine_id="m-1", csr=csr)
+    page = text(viewer, f"/devices/{device_id}").split('id="certificates"')[1]
+    assert page.index("In use") < page.index("Revoked")
+    assert len(set(re.findall(r"<code>([0-9a-f]{64})</code>", page))) == 2
+    fleet.clock.advance(91 * 86_400)
+    fleet.license(max_devices=None, max_packages=None)
+    assert "Expired" in text(viewer_again(fleet), f"/devices/{device_id}")
+
+
+def viewer_again(fleet):
+    client = fleet.app.test_client()
+    sign_in(client, "viewer@example.com")
+    return client
 
 
 def test_an_unknown_device_is_a_helpful_404(viewer):
