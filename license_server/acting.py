@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from license_server import metrics
+from license_server.access import caller
 from license_server.extensions import current, db, writing
-from license_server.licenses.service import Act
+from license_server.licenses.writing import Act
 from license_server.notices import service as notices
 from license_server.outbox.service import Run, is_due, send_due
 
@@ -13,6 +14,11 @@ def act_of(actor: str) -> Act:
     """Return an act of this moment by `staff:<e-mail>` or `cli`."""
     server = current()
     return Act(actor, server.clock.now(), server.mail_key)
+
+
+def by_caller() -> Act:
+    """Return an act of this moment by the member of staff who sent the request."""
+    return act_of(caller().actor)
 
 
 def deliver_mails() -> None:

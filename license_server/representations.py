@@ -44,7 +44,7 @@ def license_summary(session: Session, row: License) -> dict[str, Any]:
         "status_changed_at": moment(row.status_changed_at),
         "approval": licenses.approval_state(latest),
         "approval_reasons": list(approval_reasons(latest.terms, today=latest.starts_on)),
-        "key_hint": licenses.current_key(session, row.id).hint,
+        "key_hint": licenses.key_hint(session, row.id),
         **_terms(latest),
         "version": latest.version,
         "granted_version": None if granted is None else granted.version,

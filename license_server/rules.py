@@ -109,6 +109,14 @@ def term_days(terms: Terms, *, today: date) -> int:
     return (terms.expires_at - today).days
 
 
+def add_years(day: date, years: int) -> date:
+    """Return the same day some years later; 1 March where there is no 29 February."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
+
+
 def approval_reasons(terms: Terms, *, today: date) -> tuple[str, ...]:
     """Return why a second person must approve these terms; empty when nobody needs to."""
     reasons = []
@@ -124,11 +132,13 @@ def approval_reasons(terms: Terms, *, today: date) -> tuple[str, ...]:
 
 
 class Status(StrEnum):
-    """What the vendor says of a license; the third is for ever."""
+    """What a license is; a draft has no key yet, and the last two are for ever."""
 
+    DRAFT = "draft"
     ACTIVE = "active"
     SUSPENDED = "suspended"
     REVOKED = "revoked"
+    DISCARDED = "discarded"
 
 
 class Action(StrEnum):
@@ -136,6 +146,8 @@ class Action(StrEnum):
 
     CHANGE_TERMS = "change_terms"
     APPROVE = "approve"
+    ISSUE = "issue"
+    DISCARD = "discard"
     SUSPEND = "suspend"
     REINSTATE = "reinstate"
     REVOKE = "revoke"
@@ -143,11 +155,13 @@ class Action(StrEnum):
     PRESIGN = "presign"
 
 
-_A, _S, _R = Status.ACTIVE, Status.SUSPENDED, Status.REVOKED
+_D, _A, _S, _R, _X = Status
 _NEXT = MappingProxyType(
     {
-        Action.CHANGE_TERMS: {_A: _A, _S: _S},
-        Action.APPROVE: {_A: _A, _S: _S},
+        Action.CHANGE_TERMS: {_D: _D, _A: _A, _S: _S},
+        Action.APPROVE: {_D: _D, _A: _A, _S: _S},
+        Action.ISSUE: {_D: _A},
+        Action.DISCARD: {_D: _X},
         Action.SUSPEND: {_A: _S},
         Action.REINSTATE: {_S: _A},
         Action.REVOKE: {_A: _R, _S: _R},
@@ -155,16 +169,35 @@ _NEXT = MappingProxyType(
         Action.PRESIGN: {_A: _A},
     }
 )
+_HINTS = MappingProxyType(
+    {
+        _D: "; issue the draft first, or discard it",
+        _R: "; issue a new license instead",
+        _X: "; prepare a new one instead",
+    }
+)
+
+
+def allows(action: Action, status: Status) -> bool:
+    """Tell whether the action is possible in the status."""
+    return status in _NEXT[action]
 
 
 def next_status(action: Action, status: Status) -> Status:
     """Return the status after the action; ConflictError when it is not possible in this one."""
     after = _NEXT[action].get(status)
     if after is None:
-        hint = "; issue a new license instead" if status is Status.REVOKED else ""
         name = action.value.replace("_", " ")
-        raise ConflictError(f"a license that is {status} has no {name}{hint}", code=f"is_{status}")
+        detail = f"a license that is {status} has no {name}{_HINTS.get(status, '')}"
+        raise ConflictError(detail, code=f"is_{status}")
     return after
+
+
+def check_seen(present: int, seen: int | None) -> None:
+    """Raise ConflictError when what somebody looked at, if they did, is not what is there now."""
+    if seen is not None and seen != present:
+        detail = "this was changed or done already since you opened the page: look at it again"
+        raise ConflictError(detail, code="changed_meanwhile")
 
 
 def check_reason(reason: str) -> str:

@@ -17,8 +17,8 @@ from license_server.activations.replies import Answered, answered
 from license_server.audit import record
 from license_server.errors import CheckInRefusedError, UnavailableError
 from license_server.licenses.models import IssuedKey, TermsVersion
-from license_server.licenses.service import new_jti
 from license_server.licenses.store import Granted, Opened, open_with
+from license_server.licenses.writing import new_jti
 from license_server.signing.keyring import Signer
 from license_token.keys import thumbprint
 from license_token.request import RequestClaims

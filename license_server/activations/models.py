@@ -39,6 +39,7 @@ class Activation(db.Model):  # type: ignore[name-defined, misc]
             " AND (released_at IS NULL) = (release_reason IS NULL)",
             name="released",
         ),
+        CheckConstraint("length(release_reason) >= 1", name="release_reason"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -6,9 +6,9 @@ from flask.typing import ResponseReturnValue
 
 from license_server import representations
 from license_server.access import access
+from license_server.acting import by_caller
 from license_server.activations import service
 from license_server.activations.store import get_activation
-from license_server.api.caller import by_caller
 from license_server.api.schemas import ReasonInput
 from license_server.extensions import db, writing
 

@@ -8,8 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from license_server import representations
 from license_server.access import access
-from license_server.acting import deliver_mails
-from license_server.api.caller import by_caller
+from license_server.acting import by_caller, deliver_mails
 from license_server.api.schemas import CustomerInput, LicenseInput
 from license_server.customers import service
 from license_server.extensions import db, writing

@@ -6,8 +6,7 @@ from sqlalchemy.orm import Session
 
 from license_server import representations
 from license_server.access import access
-from license_server.acting import deliver_mails
-from license_server.api.caller import by_caller
+from license_server.acting import by_caller, deliver_mails
 from license_server.api.schemas import ReasonInput, TermsInput
 from license_server.extensions import current, db, writing
 from license_server.licenses import service

@@ -26,7 +26,11 @@ _STATUSES = ", ".join(f"'{status}'" for status in rules.Status)
 
 
 class License(db.Model):  # type: ignore[name-defined, misc]
-    """A contract's license; what it allows stands in its versions of terms."""
+    """A contract's license; what it allows stands in its versions of terms.
+
+    Triggers of the migrations hold that its status goes only where the rules let it, that a
+    draft has no key and no activation, and that a license that is over gets no new terms.
+    """
 
     __table_args__ = (
         CheckConstraint(f"status IN ({_STATUSES})", name="status"),
@@ -142,6 +146,7 @@ class IssuedKey(db.Model):  # type: ignore[name-defined, misc]
     __table_args__ = (
         CheckConstraint("length(key_hash) = 64", name="key_hash"),
         CheckConstraint("length(hint) = 5", name="hint"),
+        CheckConstraint("replaced_at >= issued_at", name="replaced_at"),
         Index(
             "uq_license_key_current",
             "license_id",

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session, contains_eager
 
+from license_server.customers.models import Customer
 from license_server.errors import NotFoundError, UnavailableError
 from license_server.licenses.models import (
     IssuedKey,
     License,
+    PresignedReply,
     TermsApproval,
     TermsVersion,
 )
@@ -85,12 +87,34 @@ def open_with(session: Session, key_hash: str) -> Opened | None:
     return None if row is None else Opened(*row)
 
 
+def keys(session: Session, license_id: str) -> list[IssuedKey]:
+    """Return all keys that were issued for the license, newest first; a draft has none."""
+    query = select(IssuedKey).where(IssuedKey.license_id == license_id)
+    return list(session.scalars(query.order_by(IssuedKey.id.desc())))
+
+
 def current_key(session: Session, license_id: str) -> IssuedKey:
-    """Return the license's one key that is not replaced."""
-    query = select(IssuedKey).where(
+    """Return the one key of an issued license that is not replaced."""
+    key: IssuedKey = session.scalars(_current_key(license_id)).one()
+    return key
+
+
+def key_hint(session: Session, license_id: str) -> str | None:
+    """Return the end of the license's key, None while it is a draft."""
+    key: IssuedKey | None = session.scalars(_current_key(license_id)).one_or_none()
+    return None if key is None else key.hint
+
+
+def _current_key(license_id: str) -> Select[Any]:
+    return select(IssuedKey).where(
         IssuedKey.license_id == license_id, IssuedKey.replaced_at.is_(None)
     )
-    return session.scalars(query).one()
+
+
+def presigned_replies(session: Session, license_id: str) -> list[PresignedReply]:
+    """Return the replies that were signed in advance, newest first."""
+    query = select(PresignedReply).where(PresignedReply.license_id == license_id)
+    return list(session.scalars(query.order_by(PresignedReply.issued_at.desc())))
 
 
 def versions(session: Session, license_id: str) -> list[TermsVersion]:
@@ -155,6 +179,11 @@ def approval_state(version: TermsVersion) -> str:
     if not version.approval_required:
         return "not_required"
     return "pending" if version.approval is None else "approved"
+
+
+def names_its_customer(version: TermsVersion, customer: Customer) -> bool:
+    """Tell whether the version carries the customer's present name and address."""
+    return (version.customer_name, version.customer_email) == (customer.name, customer.email)
 
 
 def changed_terms(terms: Terms, changes: Mapping[str, Any]) -> Terms:

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from license_server.audit import record
 from license_server.errors import ConflictError, NotFoundError
-from license_server.licenses.service import Act
+from license_server.licenses.writing import Act
 from license_server.outbox.models import (
     CANCELLED,
     FAILED,

@@ -1,7 +1,7 @@
 """The database itself refuses what the rules refuse, whoever writes to it, on both kinds."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -195,8 +195,8 @@ def test_a_key_is_a_hash_and_a_hint(session: Session, changes: dict[str, str]) -
     assert refused(session, models.IssuedKey, {**KEY, **changes})
 
 
-def test_a_license_has_one_of_three_states(session: Session) -> None:
-    for status in ("suspended", "revoked"):
+def test_a_license_has_a_known_status(session: Session) -> None:
+    for status in ("draft", "suspended", "revoked", "discarded"):
         assert not refused(session, models.License, {**LICENSE, "id": status, "status": status})
     assert refused(session, models.License, {**LICENSE, "id": "x", "status": "paused"})
 
@@ -273,3 +273,74 @@ def test_a_certificate_lives_a_hundred_days_at_most(session: Session) -> None:
 def test_nothing_is_written_outside_of_a_write_transaction(each_server: Flask) -> None:
     with each_server.app_context(), pytest.raises(DBAPIError):
         db.session.execute(insert(models.Customer).values(CUSTOMER))
+
+
+def move(session: Session, status: str) -> bool:
+    """Tell whether the database refuses to bring the license into the status."""
+    try:
+        with session.begin_nested():
+            session.execute(update(models.License).values(status=status))
+    except IntegrityError:
+        return False
+    return True
+
+
+ROADS = {
+    "draft": {"active", "discarded"},
+    "active": {"suspended", "revoked"},
+    "suspended": {"active", "revoked"},
+    "revoked": set(),
+    "discarded": set(),
+}
+
+
+@pytest.mark.parametrize("status", ROADS)
+def test_a_license_goes_only_where_the_rules_let_it(session: Session, status: str) -> None:
+    for target in ROADS:
+        session.execute(text("DELETE FROM license"))
+        session.execute(insert(models.License).values({**LICENSE, "status": status}))
+        assert move(session, target) is (target == status or target in ROADS[status]), target
+
+
+@pytest.mark.parametrize("status", ROADS)
+def test_only_what_was_issued_has_a_key_and_activations(session: Session, status: str) -> None:
+    other = {**LICENSE, "id": "m", "status": status}
+    session.execute(insert(models.License).values(other))
+    expected = status in ("draft", "discarded")
+    for model, row in ((models.IssuedKey, KEY), (models.Activation, ACTIVATION)):
+        assert refused(session, model, {**row, "license_id": "m"}) is expected
+        session.execute(text(f"DELETE FROM {model.__tablename__}"))
+        session.execute(insert(model).values(row))
+        try:
+            with session.begin_nested():
+                session.execute(update(model).values(license_id="m"))
+        except IntegrityError:
+            assert expected
+        else:
+            assert not expected
+
+
+@pytest.mark.parametrize("status", ROADS)
+def test_a_license_that_is_over_gets_no_new_terms(session: Session, status: str) -> None:
+    session.execute(insert(models.License).values({**LICENSE, "id": "m", "status": status}))
+    over = status in ("revoked", "discarded")
+    assert refused(session, models.TermsVersion, {**TERMS, "license_id": "m"}) is over
+
+
+def test_a_key_is_not_replaced_before_it_was_issued(session: Session) -> None:
+    early = {**KEY, "replaced_at": NOW - timedelta(microseconds=1)}
+    assert refused(session, models.IssuedKey, early)
+    assert not refused(session, models.IssuedKey, {**KEY, "replaced_at": NOW})
+
+
+def test_a_release_says_why(session: Session) -> None:
+    released = {**ACTIVATION, "released_at": NOW, "released_by": "ann"}
+    assert refused(session, models.Activation, {**released, "release_reason": ""})
+    assert not refused(session, models.Activation, {**released, "release_reason": "moved"})
+
+
+def test_a_second_factor_and_its_last_step_come_together(session: Session) -> None:
+    person = {"email": "ann@x.example", "password_hash": "x", "role": "issuer", "created_at": NOW}
+    assert refused(session, models.Staff, {**person, "totp_sealed": "x"})
+    assert refused(session, models.Staff, {**person, "totp_last_step": 1})
+    assert not refused(session, models.Staff, {**person, "totp_sealed": "x", "totp_last_step": 1})

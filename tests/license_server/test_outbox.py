@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from license_server.errors import ConflictError
 from license_server.extensions import current, db, writing
-from license_server.licenses.service import Act
+from license_server.licenses.writing import Act
 from license_server.outbox import acts
 from license_server.outbox.letter import Code, Letter
 from license_server.outbox.models import OutboxMail
