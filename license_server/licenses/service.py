@@ -197,6 +197,12 @@ def presign(
     )
     said = {"reason": remark} if remark else {}
     note(session, act, "PRESIGNED_REPLY_ISSUED", row.id, jti=jti, version=version.version, **said)
+    return _presigned(session, row, version, jti, issuer_url=issuer_url, act=act)
+
+
+def _presigned(
+    session: Session, row: License, version: TermsVersion, jti: str, *, issuer_url: str, act: Act
+) -> ReplyClaims:
     return ReplyClaims(
         issuer=issuer_url,
         license_id=row.id,
@@ -207,6 +213,6 @@ def presign(
         seq=0,
         confirmation=None,
         audit=None,
-        key_hint=store.current_key(session, license_id).hint,
+        key_hint=store.current_key(session, row.id).hint,
         terms=store.signed_terms(version, row.status),
     )
