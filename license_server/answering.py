@@ -1,54 +1,84 @@
 """Answer a request, by whichever way it came: counted, judged, recorded, then signed."""
 
+import logging
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from license_server import metrics
 from license_server.activations import check_in
 from license_server.activations.check_in import Desk
 from license_server.activations.replies import Answered
 from license_server.errors import CheckInRefusedError, LicenseServerError
 from license_server.extensions import current, db, writing
 from license_token.errors import BadSignatureError, LicenseTokenError
-from license_token.request import RequestClaims, read_request
+from license_token.reply import ReplyClaims
+from license_token.request import Request, RequestClaims, read_request
 from serverkit.problems import Problem
+
+log = logging.getLogger(__name__)
 
 PER_ADDRESS = "100/minute"
 
 
-def answer(read: Callable[[], str], address: str) -> str:
-    """Return `reply~certificate` for the request that `read` returns or refuses.
+@dataclass(frozen=True)
+class Exchange:
+    """A request that was answered, its text without armour, and the joined reply."""
 
-    Every call counts for the sender's address, also one that is refused.
+    document: str
+    request: RequestClaims
+    claims: ReplyClaims
+    reply: str
+
+
+def answer(read: Callable[[], str], address: str) -> Exchange:
+    """Return the reply to the request that `read` returns or refuses; count and log it.
+
+    Raise LicenseServerError or Problem. Every call counts for the sender's address, also one
+    that is refused.
     """
+    started = time.perf_counter()
+    try:
+        exchange = _answer(read, address)
+    except (LicenseServerError, Problem) as error:
+        metrics.count_check_in(error.code, time.perf_counter() - started)
+        log.info("check-in refused", extra={"code": error.code, "detail": error.detail})
+        raise
+    metrics.count_check_in("ok", time.perf_counter() - started)
+    return exchange
+
+
+def _answer(read: Callable[[], str], address: str) -> Exchange:
     limit = (PER_ADDRESS, "check-in", address)
     limiter = current().rate_limiter
     limiter.check(*limit)
     try:
-        claims = _claims(read())
+        request = _verified(read())
     except (LicenseServerError, Problem):
         limiter.hit(*limit)
         raise
     with writing() as session:
         limiter.hit_within(session.connection(), *limit)
-        outcome = _settled(session, claims)
+        outcome = _settled(session, request.claims)
     if isinstance(outcome, LicenseServerError):
         raise outcome
-    return _signed(outcome)
+    return Exchange(request.text, request.claims, outcome.claims, _signed(outcome))
 
 
-def _claims(document: str) -> RequestClaims:
+def _verified(text: str) -> Request:
     try:
-        claims = read_request(document).claims
+        request = read_request(text)
     except BadSignatureError as error:
         raise CheckInRefusedError("bad_signature", str(error)) from error
     except LicenseTokenError as error:
         raise CheckInRefusedError("malformed", str(error)) from error
     ours = current().settings.issuer_url
-    if claims.audience != ours:
+    if request.claims.audience != ours:
         detail = f"the request was made for another license server; this one is {ours}"
         raise CheckInRefusedError("malformed", detail)
-    return claims
+    return request
 
 
 def _settled(session: Session, claims: RequestClaims) -> Answered | LicenseServerError:

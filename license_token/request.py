@@ -24,6 +24,8 @@ from license_token.keys import public_jwk
 
 TYP = "sentari-request+jwt"
 NONCE_BYTES = 16
+# How long a request may wait for its reply (document 2).
+NONCE_LIFETIME_DAYS = 30
 MAX_JTI_BYTES = 64
 FINDINGS = ("tampered", "clock_rollback", "clock_skew", "audit_broken")
 

@@ -41,6 +41,7 @@ PURE = (
     "sentari.inventory.spdx_ids",
     "license_server.rules",
     "license_server.check_in_rules",
+    "license_server.presented",
     "license_server.notices.rules",
     "license_server.outbox.letter",
     "license_server.outbox.messages",

@@ -1,21 +1,15 @@
 """The check-in call of document 2: a signed request in, a signed reply out."""
 
-import logging
-import time
-
 from apiflask import APIBlueprint
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from license_server import metrics
 from license_server.access import access
 from license_server.answering import answer
-from license_server.errors import CheckInRefusedError, LicenseServerError
+from license_server.errors import CheckInRefusedError
 from serverkit.http import read_body
 from serverkit.problems import Problem
-
-log = logging.getLogger(__name__)
 
 blueprint = APIBlueprint("check_in", __name__, tag="Check-in")
 
@@ -27,15 +21,9 @@ CONTENT_TYPE = "application/jwt"
 @access(public=True)
 def check_in() -> ResponseReturnValue:
     """Answer a server's signed request with a signed reply."""
-    started = time.perf_counter()
-    try:
-        reply = answer(_body, request.remote_addr or "")
-    except (LicenseServerError, Problem) as error:
-        metrics.count_check_in(error.code, time.perf_counter() - started)
-        log.info("check-in refused", extra={"code": error.code, "detail": error.detail})
-        raise
-    metrics.count_check_in("ok", time.perf_counter() - started)
-    return Response(reply, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+    exchange = answer(_body, request.remote_addr or "")
+    headers = {"Cache-Control": "no-store"}
+    return Response(exchange.reply, content_type=CONTENT_TYPE, headers=headers)
 
 
 def _body() -> str:

@@ -5,11 +5,12 @@ from flask_login import AnonymousUserMixin
 
 from license_server.converters import RecordConverter
 from license_server.version import VERSION
-from license_server.web import account, audit, home, login, staff
+from license_server.web import account, activate, audit, home, login, staff
 from serverkit.problems import Problem
 
 BLUEPRINTS = (
     account.blueprint,
+    activate.blueprint,
     audit.blueprint,
     home.blueprint,
     login.blueprint,

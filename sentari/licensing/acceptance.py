@@ -7,8 +7,6 @@ from license_token.reply import ReplyClaims
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause, explain
 
-NONCE_LIFETIME_DAYS = 30
-
 
 class ReplyRefusedError(CheckInError):
     """A reply, answered or presented, is not for this server at this moment."""

@@ -8,10 +8,15 @@ from sqlalchemy.orm import Session
 
 from license_token.errors import LicenseTokenError
 from license_token.reply import AuditAnchor
-from license_token.request import NONCE_BYTES, RequestClaims, read_request, sign_request
+from license_token.request import (
+    NONCE_BYTES,
+    NONCE_LIFETIME_DAYS,
+    RequestClaims,
+    read_request,
+    sign_request,
+)
 from sentari.audit.store import audit_log
 from sentari.licensing import caps, clock_store, history, store
-from sentari.licensing.acceptance import NONCE_LIFETIME_DAYS
 from sentari.licensing.clock import ClockReading
 from sentari.licensing.core import Licensing
 from sentari.licensing.identity import InstanceIdentity, ensure_identity

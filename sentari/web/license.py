@@ -12,9 +12,9 @@ from wtforms import TextAreaField
 from license_token.armor import armor_request
 from license_token.errors import LicenseTokenError
 from license_token.license_key import looks_like_reply
+from license_token.request import NONCE_LIFETIME_DAYS
 from sentari.extensions import current, db
 from sentari.licensing import service
-from sentari.licensing.acceptance import NONCE_LIFETIME_DAYS
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import NOT_REACHED, explain
 from sentari.licensing.details import read_details
@@ -142,6 +142,8 @@ def offline() -> ResponseReturnValue:
         request_view=disclose(document),
         qr=qr_code(document),
         nonce_days=NONCE_LIFETIME_DAYS,
+        # The request is made for the issuer, not for a relay that stands in between.
+        activation_page=f"{current().licensing.issuer}/activate",
     )
 
 

@@ -39,6 +39,8 @@ PROGRAMS = {
 }
 PEOPLE = {
     ("GET", "/static/<path:filename>"): None,
+    ("GET", "/activate"): None,
+    ("POST", "/activate"): None,
     ("GET", "/login"): None,
     ("POST", "/login"): None,
     ("GET", "/login/code"): None,
@@ -61,7 +63,7 @@ PEOPLE = {
     ("POST", "/staff/<int:staff_id>/role"): "approver",
 }
 # Public pages that other sites may send a form to.
-FORGEABLE: set[tuple[str, str]] = set()
+FORGEABLE = {("POST", "/activate")}
 ORDER = (None, "support", "issuer", "approver")
 
 

@@ -10,6 +10,12 @@ PACKAGE = Path(license_server.__file__).parent
 PURE = {
     "rules.py": {"license_server.errors"},
     "check_in_rules.py": {"license_server.errors", "license_token.request"},
+    "presented.py": {
+        "license_server.errors",
+        "license_token.armor",
+        "license_token.errors",
+        "license_token.license_key",
+    },
     "mail_address.py": {"license_server.errors"},
     "errors.py": set(),
     "staff/roles.py": set(),
@@ -21,6 +27,7 @@ PURE = {
     "notices/rules.py": set(),
 }
 STANDARD = {
+    "codecs",
     "collections.abc",
     "dataclasses",
     "datetime",

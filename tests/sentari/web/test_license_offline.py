@@ -3,12 +3,10 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-import zxingcpp
 from flask.testing import FlaskClient
 
 from license_token.armor import armor_license, unarmor
@@ -16,13 +14,13 @@ from license_token.request import read_request
 from sentari.licensing import service
 from sentari.licensing.refusals import LicensingRefusedError
 from serverkit.qr import QUIET_ZONE, qr_code
+from tests.camera import photographed, read_off
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory, sign_in
 from tests.sentari.licensing.world import World, make_world
 from tests.sentari.web.test_license import PAGE, field, post, signed_in
 
 OFFLINE = f"{PAGE}/offline"
-SCALE = 3
 
 
 @pytest.fixture
@@ -51,33 +49,9 @@ def reply(airgap: World) -> str:
     return airgap.vendor.answer(document(airgap))
 
 
-def modules(path: str) -> Iterator[tuple[int, int]]:
-    """Yield the dark modules that an SVG path of horizontal strokes draws."""
-    strokes = re.findall(r"M(\d+) (\d+)\.5h(\d+)", path)
-    assert "".join(f"M{x} {y}.5h{length}" for x, y, length in strokes) == path
-    for x, y, length in strokes:
-        yield from ((int(x) + step, int(y)) for step in range(int(length)))
-
-
-def photographed(side: int, path: str) -> str:
-    """Return what a camera's decoder reads off the drawn code."""
-    pixels = bytearray(b"\xff" * (side * SCALE) ** 2)
-    for x, y in modules(path):
-        for row in range(y * SCALE, (y + 1) * SCALE):
-            start = row * side * SCALE + x * SCALE
-            pixels[start : start + SCALE] = bytes(SCALE)
-    image = memoryview(bytes(pixels)).cast("B", (side * SCALE, side * SCALE))
-    (found,) = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)
-    return str(found.text)
-
-
 def test_a_camera_reads_the_request_off_the_page(airgap: World, admin: FlaskClient) -> None:
     page = offline(admin)
-    drawn = re.search(
-        r'viewBox="0 0 (\d+) \1".*?<path class="qr-dark" d="([^"]+)"', page, re.DOTALL
-    )
-    assert drawn is not None
-    scanned = photographed(int(drawn[1]), drawn[2])
+    scanned = read_off(page)
     assert scanned == document(airgap)
     assert read_request(scanned).claims.audience == airgap.vendor.issuer
     airgap.install(airgap.vendor.answer(scanned))
