@@ -3,13 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sentari.agents.audit_models import AgentLog, AgentLogEntry
 from serverkit.paging import Page
+
+SHOWN_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEntry:
+    """An entry as people see it: `detail` is its beginning, `characters` how long it is."""
+
+    log: int
+    entry_id: int
+    event_type: str
+    detail: str
+    characters: int
+    created_at: str
+    received_at: datetime
+    problems: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """An entry with what is wrong with it."""
+
+    entry_id: int
+    problems: str
 
 
 @dataclass(frozen=True)
@@ -17,7 +40,7 @@ class LogHealth:
     """The logs that a device's agent began, the newest last, and the first entry that is wrong."""
 
     logs: Sequence[AgentLog]
-    first_broken: AgentLogEntry | None
+    first_broken: Anomaly | None
 
     @property
     def entries(self) -> int:
@@ -39,35 +62,51 @@ class LogHealth:
         """Return when the agent shipped last."""
         return max((log.shipped_at for log in self.logs), default=None)
 
-    def number_of(self, entry: AgentLogEntry) -> int:
-        """Return which of the logs an entry is from."""
-        return next(log.number for log in self.logs if log.id == entry.log_id)
-
 
 def log_health(session: Session, device_uid: str) -> LogHealth:
     """Return how a device's agent log stands."""
     query = select(AgentLog).where(AgentLog.device_uid == device_uid).order_by(AgentLog.number)
     logs = session.scalars(query).all()
-    broken = [log.id for log in logs if log.broken]
-    first = None
-    if broken:
-        oldest = _broken(broken).order_by(AgentLogEntry.id).limit(1)
-        first = session.scalars(oldest).one_or_none()
-    return LogHealth(logs, first)
+    return LogHealth(logs, _first_anomaly(session, [log.id for log in logs if log.broken]))
+
+
+def _first_anomaly(session: Session, log_ids: Sequence[int]) -> Anomaly | None:
+    if not log_ids:
+        return None
+    query = (
+        select(AgentLogEntry.entry_id, AgentLogEntry.problems)
+        .where(AgentLogEntry.log_id.in_(log_ids), AgentLogEntry.problems != "")
+        .order_by(AgentLogEntry.id)
+        .limit(1)
+    )
+    found = session.execute(query).one_or_none()
+    return None if found is None else Anomaly(*found)
 
 
 def log_entries(
     session: Session, health: LogHealth, *, broken: bool = False, page: int, page_size: int
-) -> Page[AgentLogEntry]:
+) -> Page[ShownEntry]:
     """Return one page of the entries, the newest first; only those with anomalies if asked."""
     ids = [log.id for log in health.logs]
-    query = _broken(ids) if broken else select(AgentLogEntry).where(AgentLogEntry.log_id.in_(ids))
-    query = query.order_by(AgentLogEntry.id.desc())
-    items = session.scalars(query.limit(page_size).offset((page - 1) * page_size)).all()
-    return Page(items, health.broken if broken else health.entries, page, page_size)
-
-
-def _broken(log_ids: Sequence[int]) -> Select[Any]:
-    return select(AgentLogEntry).where(
-        AgentLogEntry.log_id.in_(log_ids), AgentLogEntry.problems != ""
+    entry, number = AgentLogEntry, AgentLog.number
+    start = func.substr(entry.detail, 1, SHOWN_CHARACTERS)
+    length = func.length(entry.detail)
+    query = (
+        select(
+            number,
+            entry.entry_id,
+            entry.event_type,
+            start,
+            length,
+            entry.created_at,
+            entry.received_at,
+            entry.problems,
+        )
+        .join(AgentLog, AgentLog.id == entry.log_id)
+        .where(entry.log_id.in_(ids))
+        .order_by(entry.id.desc())
     )
+    query = query.where(entry.problems != "") if broken else query
+    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
+    items = [ShownEntry(*row) for row in rows]
+    return Page(items, health.broken if broken else health.entries, page, page_size)

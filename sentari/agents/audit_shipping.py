@@ -30,6 +30,7 @@ from sentari.inventory.text import storable
 
 BROKEN = "AGENT_AUDIT_BROKEN"
 MOST_EVENTS = 10
+MOST_AUDITED = 1_000
 MOST_TOLD = 100
 _CHUNK = 500
 
@@ -53,6 +54,12 @@ class Receipt:
         }
 
 
+def prepare(batch: Iterable[LogEntry]) -> None:
+    """Hash a batch before the write begins: the entries remember their hashes."""
+    for entry in batch:
+        _ = entry.own_hash, entry.digest
+
+
 def ship(session: Session, caller: Caller, batch: Sequence[LogEntry], *, now: datetime) -> Receipt:
     """Verify and keep a batch; UnknownDeviceError when the device is gone.
 
@@ -67,7 +74,8 @@ def ship(session: Session, caller: Caller, batch: Sequence[LogEntry], *, now: da
     new = [finding for finding in findings if not finding.known]
     _store(session, log, new, now)
     problems = [problem for finding in new for problem in finding.problems]
-    _audit(session, log, problems, now)
+    if problems:
+        _audit(session, log, problems, now)
     kinds = tuple(problem.kind for problem in problems)
     return Receipt(len(batch), len(new), _told(findings), kinds)
 
@@ -162,8 +170,15 @@ def _row(log: AgentLog, finding: Finding, now: datetime) -> dict[str, object]:
 
 
 def _audit(session: Session, log: AgentLog, problems: Sequence[Problem], now: datetime) -> None:
-    """Write down each new problem; of a flood the first ones and the number of the rest."""
-    for place, problem in enumerate(problems[:MOST_EVENTS], 1):
+    """Write down each new problem; of a flood only the first ones and how many more came.
+
+    Nobody fills the server's own log by way of a device: its anomalies are stored and counted, but
+    past a number no longer written there.
+    """
+    query = select(func.sum(AgentLog.broken)).where(AgentLog.device_uid == log.device_uid)
+    room = MOST_AUDITED - (session.scalar(query) or 0) + len(problems)
+    told = problems[: max(0, min(MOST_EVENTS, room))]
+    for place, problem in enumerate(told, 1):
         detail: dict[str, object] = {
             "log": log.number,
             "entry_id": problem.entry_id,
@@ -171,8 +186,8 @@ def _audit(session: Session, log: AgentLog, problems: Sequence[Problem], now: da
             "expected": problem.expected,
             "found": problem.found,
         }
-        if place == MOST_EVENTS and len(problems) > MOST_EVENTS:
-            detail["more"] = len(problems) - MOST_EVENTS
+        if place == len(told) and len(problems) > len(told):
+            detail["more"] = len(problems) - len(told)
         record(
             session, at=now, actor=f"device:{log.device_uid}", action=BROKEN,
             target=log.device_uid, detail=detail,

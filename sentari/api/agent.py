@@ -120,6 +120,7 @@ def audit_log() -> ResponseReturnValue:
     caller = caller or identity.caller_of_uid(db.session(), sent.device_uid)
     if sent.device_uid != caller.uid:
         raise identity.wrong_device()
+    audit_shipping.prepare(sent.entries)
     now = current().clock.now()
     try:
         with writing() as session:

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from sentari.agents.audit_models import AgentLog, AgentLogEntry
-from sentari.agents.audit_shipping import BROKEN, MOST_EVENTS, MOST_TOLD, ship
+from sentari.agents.audit_shipping import BROKEN, MOST_AUDITED, MOST_EVENTS, MOST_TOLD, ship
 from sentari.agents.identity import Caller
 from sentari.audit.models import AuditEvent
 from sentari.extensions import db, writing
@@ -184,6 +184,19 @@ def test_a_flood_of_anomalies_is_kept_whole_and_told_in_part():
     assert len(events()) == MOST_EVENTS
     assert events()[-1].details()["more"] == count - MOST_EVENTS
     assert len(receipt.kinds) == logs(uid)[0].broken == count
+
+
+def test_a_device_cannot_fill_the_servers_own_log():
+    uid, log = enroll().device_uid, chain(MOST_AUDITED + 2)
+    broken = [forged(each, detail="x") for each in log]
+    send(uid, broken[: MOST_AUDITED - 1])
+    before = len(events())
+    assert send(uid, broken[MOST_AUDITED - 1 :]).kinds == ("altered",) * 3
+    assert len(events()) == before + 1
+    assert events()[-1].details()["more"] == 2
+    assert send(uid, chain(3, detail="another")).kinds == ("restarted",)
+    assert len(events()) == before + 1
+    assert [each.broken for each in logs(uid)] == [MOST_AUDITED + 2, 1]
 
 
 EDITS = (

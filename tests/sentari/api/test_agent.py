@@ -177,19 +177,25 @@ def test_what_is_not_here_is_404_in_every_state_with_or_without_identity(fleet, 
             assert answer.status_code == 404, path
             assert answer.content_type == "application/problem+json"
             assert ("X-Sentari-Install-Gate-Disabled" in answer.headers) == (path == "policy-map")
+    for path in ("vuln-map", "release/manifest", "scans", ""):
+        posted = fleet.agents.post(f"/api/v1/agent/{path}", json={})
+        assert (posted.status_code, posted.content_type) == (404, "application/problem+json")
 
 
-def test_other_spellings_of_a_path_are_answered_without_a_redirect(fleet):
+@pytest.mark.parametrize("name", ["scan", "audit-log"])
+@pytest.mark.parametrize(
+    "spelling", ["/api/v1/agent/{}/", "//api/v1/agent/{}", "///api/v1/agent/{}//"]
+)
+def test_other_spellings_of_a_path_are_answered_without_a_redirect(fleet, name, spelling):
     device_id, token = fleet.enroll()
-    for path in ("/api/v1/agent/scan/", "//api/v1/agent/scan", "///api/v1/agent/scan//"):
-        # The test client would read a path that begins with two slashes as a host.
-        environ = EnvironBuilder(
-            method="POST",
-            json=scan(device_id=device_id),
-            headers={"Authorization": f"Bearer {token}"},
-        ).get_environ()
-        _, status, _ = run_wsgi_app(fleet.app.wsgi_app, environ | {"PATH_INFO": path})
-        assert status == "202 ACCEPTED"
+    document = scan(device_id=device_id, entries=[])
+    # The test client would read a path that begins with two slashes as a host.
+    environ = EnvironBuilder(
+        method="POST", json=document, headers={"Authorization": f"Bearer {token}"}
+    ).get_environ()
+    path = {"PATH_INFO": spelling.format(name)}
+    _, status, _ = run_wsgi_app(fleet.app.wsgi_app, environ | path)
+    assert status == "202 ACCEPTED"
 
 
 WRONG = [
