@@ -1,4 +1,5 @@
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,9 @@ from sentari.agents.audit_chain import (
     content_hash,
     verify,
 )
+from sentari.agents.audit_shipment import read_shipment
 from tests.sentari.agents.logs import chain, entry, forged
+from tests.simulators.agent import Agent
 
 GENESIS = ("scan.started", "hostname=web01", "", "2026-05-23T10:00:00.000000001Z")
 VECTORS = {
@@ -54,6 +57,15 @@ def witness(*entries: LogEntry, problems: str = "") -> Witness:
 
 
 NOTHING = Witness()
+
+
+def test_a_log_written_by_the_agents_simulator_holds(tmp_path):
+    agent = Agent("http://127.0.0.1:9", tmp_path)
+    for word in ("agent.registered", "scan.started", "scan.completed é\N{SNAKE}"):
+        agent.note(word, f"detail of {word}")
+    batch = {"device_id": "d", "entries": agent.audit_backlog}
+    entries = read_shipment(json.dumps(batch).encode()).entries
+    assert (len(entries), kinds(entries)) == (3, [])
 
 
 def kinds(batch, known=NOTHING, **options):
