@@ -5,7 +5,6 @@ turn, every commit on disk before its answer. The clients share the machine with
 """
 
 import os
-import secrets
 import sqlite3
 import tempfile
 import time
@@ -18,19 +17,12 @@ from statistics import median
 
 import psycopg
 from nacl.signing import SigningKey
-from sqlalchemy import func, select
 
-from bench.fleet import Sentari, issue_licenses
+from bench.fleet import Office, Sentari
 from bench.hammer import Hammer, Volley
 from bench.measure import Postgres, compare, family, pid_of, plain_url, print_results
-from license_server import create_app
-from license_server.activations.models import CheckIn
-from license_server.config import Settings
-from license_server.extensions import db
 from license_token.certificate import issue_certificate
-from license_token.keys import RootSet
-from license_token.reply import Reply, read_reply, sign_reply
-from tests.live.servers import Vendor
+from license_token.reply import ReplyClaims, sign_reply
 
 SERVERS, ROUNDS = 500, 6
 INSERTS, SIGNATURES = 500, 500
@@ -73,9 +65,9 @@ def postgresql_inserts(url: str, at_once: int) -> float:
         return per_second(lambda: list(pool.map(work, connections)), 1) * each * at_once
 
 
-def signatures(reply: Reply, root: SigningKey) -> float:
+def signatures(claims: ReplyClaims) -> float:
     """Return how many such replies per second one thread makes: claims, JSON, signature."""
-    key, issued = SigningKey.generate(), reply.claims.issued_at
+    root, key, issued = SigningKey.generate(), SigningKey.generate(), claims.issued_at
     certificate = issue_certificate(
         root,
         signing_public_key=bytes(key.verify_key),
@@ -83,49 +75,16 @@ def signatures(reply: Reply, root: SigningKey) -> float:
         expires=issued + 86_400,
         issued_at=issued,
     )
-    sign = partial(sign_reply, reply.claims, signing_key=key, certificate=certificate)
+    sign = partial(sign_reply, claims, signing_key=key, certificate=certificate)
     return per_second(sign, SIGNATURES)
 
 
-class Office:
-    """A license server with a fleet of customers' servers, on one database."""
-
-    def __init__(self, name: str, url: str, directory: Path, hammer: Hammer) -> None:
-        """Set up keys and licenses; `url` is SQLAlchemy's."""
-        self.name, self._url, self._hammer, self._directory = name, url, hammer, directory
-        self.vendor = Vendor(
-            directory / "vendor",
-            LICENSE_SERVER_DATABASE_URL=url,
-            LICENSE_SERVER_SECRET_KEY=secrets.token_hex(32),
-            LICENSE_SERVER_TRUSTED_PROXIES="1",
-            LICENSE_SERVER_LOG_FORMAT="json",
-        )
-        self._app = create_app(Settings.from_env(self.vendor.env))
-        self._fleet: list[Sentari] = issue_licenses(self._app, SERVERS)
-
-    def fire(self) -> Volley:
-        """Check in every server once; all of it must be answered."""
-        now = int(time.time())
-        requests = [sentari.request(self.vendor.url, now) for sentari in self._fleet]
-        volley = self._hammer.send(("127.0.0.1", self.vendor.server.port), requests)
-        if volley.statuses != {200: len(requests)}:
-            raise SystemExit(f"not all check-ins were answered: {dict(volley.statuses)}")
-        return volley
-
-    def inserts(self) -> float:
-        """Return bare durable inserts per second on the same disk."""
-        if self.name == "SQLite":
-            return sqlite_inserts(self._directory / "bare.db")
-        return postgresql_inserts(self._url, self._hammer.at_once)
-
-    def check_stored(self) -> None:
-        """Make sure that every answered check-in is in the database."""
-        with self._app.app_context():
-            stored = db.session().scalar(select(func.count(CheckIn.id)))
-            db.session.remove()
-            db.engine.dispose()
-        if stored != SERVERS * (1 + ROUNDS):
-            raise SystemExit(f"{self.name}: an answered check-in is not in the database")
+def fire(office: Office, fleet: list[Sentari], hammer: Hammer) -> Volley:
+    """Check in every server once; all of it must be answered."""
+    volley = hammer.send(office.address, office.requests(fleet))
+    if volley.statuses != {200: len(fleet)}:
+        raise SystemExit(f"not all check-ins were answered: {dict(volley.statuses)}")
+    return volley
 
 
 def cpu_seconds(pid: int) -> float:
@@ -137,26 +96,31 @@ def cpu_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def measure(office: Office, database_pid: int | None) -> None:
-    """Measure one database and print what was found."""
-    office.vendor.server.start()
-    pids = [pid_of(office.vendor.server), *([database_pid] if database_pid else [])]
+def measure(name: str, url: str, directory: Path, hammer: Hammer, database: int | None) -> None:
+    """Measure one database, whose process is `database`, and print what was found."""
+    office = Office(directory, url)
+    fleet = office.issue(SERVERS)
+    bare = partial(sqlite_inserts, directory / "bare.db")
+    if name == "PostgreSQL":
+        bare = partial(postgresql_inserts, url, hammer.at_once)
+    office.server.start()
+    pids = [pid_of(office.server), *([database] if database else [])]
     try:
-        first = office.fire()
-        inserts, volleys, signing, busy = [], [], [], [0.0 for _ in pids]
-        roots = RootSet.parse(office.vendor.roots.read_text())
-        reply = read_reply(first.answers[-1].body.decode(), roots)
+        first = fire(office, fleet, hammer)
+        [claims] = office.claims(first.answers[-1:])
+        inserts, signing, volleys, busy = [], [], [], [0.0 for _ in pids]
         for _ in range(ROUNDS):
-            inserts.append(office.inserts())
-            signing.append(signatures(reply, SigningKey.generate()))
+            inserts.append(bare())
+            signing.append(signatures(claims))
             before = [cpu_seconds(pid) for pid in pids]
-            volleys.append(office.fire())
+            volleys.append(fire(office, fleet, hammer))
             after = [cpu_seconds(pid) for pid in pids]
             busy = [sum(each) for each in zip(busy, after, [-b for b in before], strict=True)]
     finally:
-        office.vendor.server.stop()
-    office.check_stored()
-    report(office.name, first, volleys, inserts, signing, [b / SERVERS / ROUNDS for b in busy])
+        office.server.stop()
+    if office.stored() != SERVERS * (1 + ROUNDS):
+        raise SystemExit(f"{name}: an answered check-in is not in the database")
+    report(name, first, volleys, inserts, signing, [b / SERVERS / ROUNDS for b in busy])
 
 
 def report(
@@ -196,11 +160,11 @@ def main() -> None:
         directory.chmod(0o755)  # PostgreSQL runs as a user of its own
         own = directory / "sqlite"
         own.mkdir()
-        measure(Office("SQLite", f"sqlite:///{own}/licenses.db", own, hammer), None)
+        measure("SQLite", f"sqlite:///{own}/licenses.db", own, hammer, None)
         postgres = Postgres(directory / "postgres")
         own = directory / "postgresql"
         own.mkdir()
-        measure(Office("PostgreSQL", postgres.new_database(), own, hammer), postgres.pid)
+        measure("PostgreSQL", postgres.new_database(), own, hammer, postgres.pid)
         postgres.stop()
     hammer.close()
 

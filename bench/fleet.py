@@ -1,25 +1,35 @@
-"""Customers' servers in numbers: their licenses in the database, their requests signed ahead."""
+"""A license server and customers' servers in numbers, whose requests are signed ahead."""
 
 import secrets
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
-from flask import Flask
 from nacl.signing import SigningKey
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
-from bench.hammer import post
+from bench.hammer import Answer, post
+from license_server import create_app
+from license_server.activations.models import CheckIn
+from license_server.config import Settings
 from license_server.customers.service import create_customer
 from license_server.extensions import current, db, writing
 from license_server.licenses.service import Act, issue
 from license_server.outbox.models import OutboxMail
 from license_server.rules import Terms
+from license_server.signing import ceremony
+from license_server.startup import prepare
 from license_token.anchor import AuditAnchor
 from license_token.encoding import encode_base64url
+from license_token.keys import RootSet
 from license_token.license_key import LicenseKey
+from license_token.reply import ReplyClaims, read_reply
 from license_token.request import RequestClaims, sign_request
+from tests.live.servers import Process, environment, free_port
 
 _IN_ONE_TRANSACTION = 200
 
@@ -53,21 +63,66 @@ class Sentari:
         return post("/api/v1/check-in", body, "application/jwt", X_Forwarded_For=self.address)
 
 
+class Office:
+    """A license server under gunicorn with its keys, behind one proxy, and who checks in there."""
+
+    def __init__(self, directory: Path, database_url: str) -> None:
+        """Make schema and keys; `database_url` names an empty database, in SQLAlchemy's form."""
+        port, root = free_port(), SigningKey.generate()
+        self.url, self.address = f"http://127.0.0.1:{port}", ("127.0.0.1", port)
+        env = environment(
+            LICENSE_SERVER_DATA_DIR=str(directory),
+            LICENSE_SERVER_DATABASE_URL=database_url,
+            LICENSE_SERVER_SECRET_KEY=secrets.token_hex(32),
+            LICENSE_SERVER_ISSUER_URL=self.url,
+            LICENSE_SERVER_TRUSTED_PROXIES="1",
+            LICENSE_SERVER_LOG_FORMAT="json",
+        )
+        arguments = ("--config", "license_server/gunicorn.conf.py")
+        self.server = Process(env, port, directory / "log", arguments)
+        self.app = create_app(Settings.from_env(env))
+        prepare(self.app)
+        self.roots = RootSet.of(bytes(root.verify_key))
+        with self._at_work():
+            server, at = current(), current().clock.now()
+            with writing() as session:
+                ceremony.register_root(session, root, at=at, actor="fleet")
+                ceremony.make_signing_key(session, root, server.keyring, at=at, actor="fleet")
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        with self.app.app_context():
+            yield
+            db.session.remove()
+            db.engine.dispose()
+
+    def issue(self, count: int) -> list[Sentari]:
+        """Issue a license for each of `count` servers, each at an address of its own."""
+        fleet: list[Sentari] = []
+        with self._at_work():
+            while len(fleet) < count:
+                numbers = range(len(fleet), min(count, len(fleet) + _IN_ONE_TRANSACTION))
+                fleet += _issue_some(numbers)
+        return fleet
+
+    def requests(self, fleet: list[Sentari]) -> list[bytes]:
+        """Return a new check-in of each server."""
+        now = int(time.time())
+        return [sentari.request(self.url, now) for sentari in fleet]
+
+    def claims(self, answers: list[Answer]) -> list[ReplyClaims]:
+        """Return what the replies say; each must verify."""
+        return [read_reply(answer.body.decode(), self.roots).claims for answer in answers]
+
+    def stored(self) -> int:
+        """Return how many check-ins the database holds."""
+        with self._at_work():
+            return db.session().scalar(select(func.count(CheckIn.id))) or 0
+
+
 def address_of(number: int) -> str:
     """Return the n-th address of a network that is nobody's (RFC 2544's, 131,072 of them)."""
     return f"198.{18 + number // 65_536}.{number // 256 % 256}.{number % 256}"
-
-
-def issue_licenses(app: Flask, count: int) -> list[Sentari]:
-    """Issue a license for each of `count` servers, each at an address of its own."""
-    fleet: list[Sentari] = []
-    with app.app_context():
-        while len(fleet) < count:
-            numbers = range(len(fleet), min(count, len(fleet) + _IN_ONE_TRANSACTION))
-            fleet += _issue_some(numbers)
-        db.session.remove()
-        db.engine.dispose()
-    return fleet
 
 
 def _issue_some(numbers: Sequence[int]) -> list[Sentari]:
