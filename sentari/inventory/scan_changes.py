@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from sentari.inventory.records import PackageKey
-from sentari.inventory.versions import version_key
+from sentari.inventory.versions import VersionKey, version_key
 
 _PARTS = re.compile(r"\d+|[a-z]+", re.IGNORECASE | re.ASCII)
 # Beyond this many pairs to choose from, versions are put together in their order alone.
-_MOST_CANDIDATES = 2_500
+_MOST_CANDIDATES = 400
 
 
 class Change(StrEnum):
@@ -68,11 +69,13 @@ def _pairs(
     went: Sequence[str], came: Sequence[str]
 ) -> list[tuple[str, None] | tuple[None, str] | tuple[str, str]]:
     """Put versions that went together with versions that came; what is left stays alone."""
+    if not (went and came):
+        return [*((before, None) for before in went), *((None, after) for after in came)]
     old, new = (sorted(each, key=_order, reverse=True) for each in (went, came))
     pairs: list[tuple[str, None] | tuple[None, str] | tuple[str, str]] = []
     for before, after in _candidates(old, new):
         # Two texts for one version are no step in either direction.
-        if before in old and after in new and version_key(before) != version_key(after):
+        if before in old and after in new and _order(before)[0] != _order(after)[0]:
             old.remove(before)
             new.remove(after)
             pairs.append((before, after))
@@ -85,6 +88,8 @@ def _candidates(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, str]]
     if len(old) * len(new) > _MOST_CANDIDATES:
         return list(zip(old, new, strict=False))
     pairs = [(before, after) for before in old for after in new]
+    if len(pairs) == 1:
+        return pairs
     # The sort is stable: pairs with as much in common stay in the order of their versions.
     return sorted(pairs, key=lambda pair: -_in_common(*pair))
 
@@ -105,22 +110,25 @@ def _told(ecosystem: str, name: str, before: str | None, after: str | None) -> P
     elif after is None:
         change = Change.REMOVED
     else:
-        rises = version_key(after) > version_key(before)
+        rises = _order(after) > _order(before)
         change = Change.UPGRADED if rises else Change.DOWNGRADED
     return PackageChange(change, ecosystem, name, before, after)
 
 
-def _order(version: str) -> tuple[object, str]:
+@lru_cache(maxsize=8_192)
+def _order(version: str) -> tuple[VersionKey, str]:
     return version_key(version), version
 
 
-def _place(change: PackageChange) -> tuple[object, ...]:
-    kinds = list(Change)
-    version = change.after if change.before is None else change.before
+_RANKS = {change: rank for rank, change in enumerate(Change)}
+
+
+def _place(change: PackageChange) -> tuple[int, str, str, str, str]:
+    version = change.before if change.after is None else change.after
     return (
-        kinds.index(change.change),
+        _RANKS[change.change],
         change.name.casefold(),
         change.name,
         change.ecosystem,
-        _order(version or ""),
+        version or "",
     )
