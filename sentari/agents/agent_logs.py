@@ -76,7 +76,7 @@ def _first_anomaly(session: Session, log_ids: Sequence[int]) -> Anomaly | None:
     query = (
         select(AgentLogEntry.entry_id, AgentLogEntry.problems)
         .where(AgentLogEntry.log_id.in_(log_ids), AgentLogEntry.problems != "")
-        .order_by(AgentLogEntry.id)
+        .order_by(AgentLogEntry.received_at, AgentLogEntry.log_id, AgentLogEntry.entry_id)
         .limit(1)
     )
     found = session.execute(query).one_or_none()
@@ -86,7 +86,10 @@ def _first_anomaly(session: Session, log_ids: Sequence[int]) -> Anomaly | None:
 def log_entries(
     session: Session, health: LogHealth, *, broken: bool = False, page: int, page_size: int
 ) -> Page[ShownEntry]:
-    """Return one page of the entries, the newest first; only those with anomalies if asked."""
+    """Return one page of the entries, the newest first; only those with anomalies if asked.
+
+    The order is that of the agent's own numbers.
+    """
     ids = [log.id for log in health.logs]
     entry, number = AgentLogEntry, AgentLog.number
     start = func.substr(entry.detail, 1, SHOWN_CHARACTERS)
@@ -104,7 +107,7 @@ def log_entries(
         )
         .join(AgentLog, AgentLog.id == entry.log_id)
         .where(entry.log_id.in_(ids))
-        .order_by(entry.id.desc())
+        .order_by(entry.log_id.desc(), entry.entry_id.desc(), entry.id.desc())
     )
     query = query.where(entry.problems != "") if broken else query
     rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))

@@ -2,7 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sentari.agents.audit_shipment import HASH_CHARACTERS, MAX_CREATED_AT, MAX_EVENT_TYPE
@@ -43,7 +53,17 @@ class AgentLogEntry(db.Model):  # type: ignore[name-defined, misc]
     text.
     """
 
-    __table_args__ = (UniqueConstraint("log_id", "entry_id", "digest"),)
+    __table_args__ = (
+        UniqueConstraint("log_id", "entry_id", "digest"),
+        # The few that are wrong are found among all the others.
+        Index(
+            "ix_agent_log_entry_broken",
+            "log_id",
+            "entry_id",
+            sqlite_where=text("problems <> ''"),
+            postgresql_where=text("problems <> ''"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(_Big, primary_key=True)
     log_id: Mapped[int] = mapped_column(ForeignKey("agent_log.id"))
