@@ -41,7 +41,7 @@ def can_send_again(mail: OutboxMail) -> bool:
     return mail.state == SENT and mail.kind != KEY_MAIL
 
 
-def retry(session: Session, mail_id: str, *, act: Act) -> OutboxMail:
+def retry(session: Session, mail_id: str, act: Act) -> OutboxMail:
     """Make a waiting or failed mail due at once, to the customer's present address."""
     mail = _locked(session, mail_id)
     if not can_retry(mail):
@@ -54,7 +54,7 @@ def retry(session: Session, mail_id: str, *, act: Act) -> OutboxMail:
     return mail
 
 
-def cancel(session: Session, mail_id: str, *, act: Act) -> OutboxMail:
+def cancel(session: Session, mail_id: str, act: Act) -> OutboxMail:
     """Never send the mail; a key in it is erased."""
     mail = _locked(session, mail_id)
     if not can_cancel(mail):
@@ -64,7 +64,7 @@ def cancel(session: Session, mail_id: str, *, act: Act) -> OutboxMail:
     return mail
 
 
-def send_again(session: Session, mail_id: str, *, act: Act) -> OutboxMail:
+def send_again(session: Session, mail_id: str, act: Act) -> OutboxMail:
     """Queue a new mail with what a sent one said, to the customer's present address."""
     mail = _locked(session, mail_id)
     if mail.kind == KEY_MAIL:

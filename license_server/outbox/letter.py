@@ -66,12 +66,13 @@ def _as_html(block: Block) -> str:
 
 def _row(name: str, value: str) -> str:
     heading = f'<th scope="row" style="{_CELL}">{escape(name)}</th>'
-    return f"<tr>{heading}\n<td>{escape(value)}</td></tr>"
+    cell = f'<td style="vertical-align: top">{escape(value)}</td>'
+    return f"<tr>{heading}\n{cell}</tr>"
 
 
 _CELL = "text-align: left; font-weight: normal; padding: 2px 24px 2px 0; vertical-align: top"
 _CODE = (
-    "font-family: ui-monospace, Consolas, monospace; font-size: 18px; padding: 12px 16px; "
+    "font-family: ui-monospace, Consolas, monospace; font-size: 16px; padding: 12px 16px; "
     "border: 1px solid; border-radius: 6px; display: inline-block; word-break: break-all"
 )
 _DOCUMENT = """<!DOCTYPE html>

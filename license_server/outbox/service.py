@@ -201,6 +201,14 @@ def _open(row: OutboxMail, key: bytes) -> Mail | None:
     return Mail(row.id, row.recipient, row.subject, text, html, row.created_at)
 
 
+def preview(row: OutboxMail, key: bytes) -> str | None:
+    """Return a mail's text for staff to read; None for one with a key, which nobody sees."""
+    if row.kind == KEY_MAIL:
+        return None
+    mail = _open(row, key)
+    return None if mail is None else mail.text
+
+
 def _deliver(transport: Transport, taken: _Taken) -> MailError | None:
     try:
         if taken.mail is None:

@@ -5,7 +5,7 @@ from flask_login import AnonymousUserMixin
 
 from license_server.converters import RecordConverter
 from license_server.version import VERSION
-from license_server.web import account, activate, audit, home, login, staff
+from license_server.web import account, activate, audit, home, login, outbox, staff
 from serverkit.problems import Problem
 
 BLUEPRINTS = (
@@ -14,6 +14,7 @@ BLUEPRINTS = (
     audit.blueprint,
     home.blueprint,
     login.blueprint,
+    outbox.blueprint,
     staff.blueprint,
 )
 
