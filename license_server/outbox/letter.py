@@ -52,7 +52,11 @@ def _as_text(block: Block) -> str:
     if isinstance(block, Facts):
         width = max(len(name) for name, _ in block.rows) + 2
         return "\n".join(f"{name + ':':{width}}{value}" for name, value in block.rows)
-    return textwrap.fill(block, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return _wrapped(block)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _as_html(block: Block) -> str:
@@ -61,7 +65,7 @@ def _as_html(block: Block) -> str:
     if isinstance(block, Facts):
         rows = "\n".join(_row(name, value) for name, value in block.rows)
         return f"<table>\n{rows}\n</table>"
-    return f"<p>{escape(textwrap.fill(block, _WIDTH))}</p>"
+    return f"<p>{escape(_wrapped(block))}</p>"
 
 
 def _row(name: str, value: str) -> str:

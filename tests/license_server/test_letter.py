@@ -94,6 +94,12 @@ def test_what_customers_are_called_is_no_markup_and_loads_nothing(letter: Letter
     assert HOSTILE not in letter.subject
 
 
+def test_a_word_that_is_longer_than_a_line_stays_whole_in_both_forms() -> None:
+    letter = Letter("S", ("x" * 200,))
+    assert "x" * 200 in letter.text
+    assert "x" * 200 in letter.html
+
+
 def test_a_mail_carries_both_forms_the_simple_one_first() -> None:
     message = sent(key_letter())
     assert message.get_content_type() == "multipart/alternative"
