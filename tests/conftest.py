@@ -1,28 +1,40 @@
 """Shared fixtures: the two databases, the app, and the fixed cast."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
 from sentari import create_app
-from sentari.accounts.service import create_user
+from sentari.accounts.models import User
+from sentari.audit.store import record
 from sentari.config import Settings
 from sentari.extensions import db, writing
 from sentari.licensing.check_in import Transport
 from sentari.startup import schema
 from tests.clocks import FakeClock
+from tests.compiled import CompiledTemplates
 from tests.places import scratch
 from tests.postgres import Postgres
 
 SECRET = "a secret of the tests, long enough to be accepted"
 PASSWORD = "a password of the tests"
+# A hash says itself how slow it is: this one is compared with at once.
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch())
+
+
+def pytest_collection_finish() -> None:
+    """Take all the modules and tests out of the garbage collector's rounds: they stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -85,6 +97,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 AppFactory = Callable[..., Flask]
+_COMPILED = CompiledTemplates()
 
 
 @pytest.fixture
@@ -96,6 +109,7 @@ def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
         chosen = Settings(url, tmp_path, SECRET, **settings)
         app = create_app(chosen, clock=clock, transport=transport)
         app.testing = False
+        app.jinja_env.bytecode_cache = _COMPILED
         apps.append(app)
         return app
 
@@ -122,7 +136,10 @@ def add_user(app: Flask, email: str, role: str) -> None:
     with app.app_context():
         at = app.extensions["sentari"].clock.now()
         with writing() as session:
-            create_user(session, email=email, password=PASSWORD, role=role, at=at, actor="test")
+            detail = {"role": role}
+            record(session, at=at, actor="test", action="USER_CREATED", target=email, detail=detail)
+            user = User(email=email, password_hash=PASSWORD_HASH, role=role, created_at=at)
+            session.add(user)
 
 
 def csrf_token(client: FlaskClient, path: str = "/login") -> str:

@@ -17,9 +17,10 @@ from license_server.staff.tokens import create_token
 from license_server.startup import prepare
 from license_token.keys import RootSet
 from tests.clocks import FakeClock
-from tests.conftest import SECRET
+from tests.compiled import CompiledTemplates
+from tests.conftest import PASSWORD_HASH, SECRET
 from tests.license_server.cast import Api, CustomerServer
-from tests.license_server.pages import PASSWORD_HASH, Person, person_with
+from tests.license_server.pages import Person, person_with
 from tests.postgres import Postgres
 
 
@@ -40,6 +41,7 @@ def migrated_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFacto
 
 
 LicenseServerFactory = Callable[..., Flask]
+_COMPILED = CompiledTemplates()
 
 
 @pytest.fixture
@@ -49,6 +51,7 @@ def make_server(tmp_path: Path, clock: FakeClock) -> Iterator[LicenseServerFacto
 
     def make(url: str, **settings: object) -> Flask:
         app = create_app(Settings(url, tmp_path, SECRET, **settings), clock=clock)
+        app.jinja_env.bytecode_cache = _COMPILED
         apps.append(app)
         return app
 
@@ -96,7 +99,7 @@ def roots(root: PrivateKey) -> RootSet:
 
 
 def staff_token(app: Flask, email: str, role: str) -> str:
-    """Add a member of staff, whose password's slow hash is made once, and return a token."""
+    """Add a member of staff and return a token."""
     with app.app_context():
         at = current().clock.now()
         with writing() as session:

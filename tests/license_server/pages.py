@@ -9,18 +9,15 @@ from license_server.extensions import current, writing
 from license_server.staff import totp
 from license_server.staff.models import Staff
 from license_server.staff.service import sessions
-from serverkit.passwords import hash_password
 from serverkit.secrets import seal
 from tests.clocks import FakeClock
-from tests.conftest import csrf_token
+from tests.conftest import PASSWORD, PASSWORD_HASH, csrf_token
 
-PASSWORD = "a password of the tests"
-PASSWORD_HASH = hash_password(PASSWORD)
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 def add_staff(app: Flask, email: str, role: str, *, enrolled: bool = True) -> int:
-    """Add a person, whose password's slow hash is made once, and return the id."""
+    """Add a person and return the id."""
     with app.app_context():
         server = current()
         with writing() as session:

@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from argon2 import extract_parameters
 
 from serverkit.passwords import (
+    NOBODY,
     PasswordRefusedError,
     check_password,
     hash_password,
@@ -68,3 +70,7 @@ def test_a_password_is_verified_against_its_hash_only() -> None:
     assert not verify_password(stored, "wrong password")
     assert not verify_password(None, "correct password")
     assert not verify_password("damaged", "correct password")
+
+
+def test_to_compare_with_nobodys_password_costs_as_much_as_with_somebodys() -> None:
+    assert extract_parameters(NOBODY) == extract_parameters(hash_password("correct password"))
