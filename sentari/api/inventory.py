@@ -1,6 +1,6 @@
 """The inventory in the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,10 +17,19 @@ from sentari.extensions import current, db, writing
 from sentari.inventory import devices, packages, summary
 from sentari.inventory.devices import DeviceDetails
 from sentari.inventory.exports import FORMATS, holder_item, inventory_lines, sbom_pieces
+from sentari.inventory.filters import asked_bounds
 from sentari.inventory.models import Device
+from sentari.inventory.packages import PackageRow
 from sentari.inventory.sbom import CONTENT_TYPE
 from sentari.inventory.text import storable
-from sentari.web.listing import device_filter, download, note, package_filter
+from sentari.web.listing import (
+    bad_parameter,
+    device_filter,
+    download,
+    filtering,
+    note,
+    package_filter,
+)
 from serverkit.paging import Page, page_arguments
 from serverkit.problems import Problem
 
@@ -92,37 +101,39 @@ def remove_device(device_id: str) -> ResponseReturnValue:
 @blueprint.output(schemas.PackageList)
 @describe(query=schemas.PackageQuery, problems={**BAD_PARAMETER, **_UNKNOWN})
 def list_packages() -> ResponseReturnValue:
-    """List distinct packages, filtered by `search`, `ecosystem` and `device_id`."""
+    """List distinct packages, filtered by `search` (or `name` and `versions`) and more."""
     page, page_size = page_arguments()
-    asked, device = package_filter(), _asked_device()
-    found = packages.search_packages(
-        db.session(),
-        asked,
-        page=page,
-        page_size=page_size,
-        device_id=None if device is None else device.id,
-    )
-    return _listed(found, asdict)
+    device = _asked_device()
+    with filtering():
+        found = packages.search_packages(
+            db.session(),
+            package_filter(),
+            page=page,
+            page_size=page_size,
+            device_id=None if device is None else device.id,
+        )
+    return _listed(found, _package_item) | _incomparable(found.incomparable)
 
 
 @blueprint.get("/package-locations")
 @blueprint.output(schemas.HolderList)
 @describe(query=schemas.LocationQuery, problems=BAD_PARAMETER)
 def list_locations() -> ResponseReturnValue:
-    """List the devices that have the package `name` (of `ecosystem`), a row for each version."""
+    """List the devices that have the package `name`, a row for each version in `versions`."""
     page, page_size = page_arguments()
     if "name" not in request.args:
-        detail = "name is the whole name of a package, as it was reported."
-        raise Problem(400, "bad_parameter", "Bad parameter", detail)
-    ecosystem = request.args.get("ecosystem")
-    found = packages.package_holders(
-        db.session(),
-        storable(request.args["name"]),
-        None if ecosystem is None else storable(ecosystem),
-        page=page,
-        page_size=page_size,
-    )
-    return _listed(found, holder_item)
+        raise bad_parameter("name is the whole name of a package, as it was reported.")
+    name, ecosystem = storable(request.args["name"]), request.args.get("ecosystem")
+    with filtering():
+        found, left = packages.holders_within(
+            db.session(),
+            name,
+            None if ecosystem is None else storable(ecosystem),
+            asked_bounds(storable(request.args.get("versions", ""))),
+            page=page,
+            page_size=page_size,
+        )
+    return _listed(found, holder_item) | _incomparable(left)
 
 
 @blueprint.get("/export")
@@ -135,8 +146,7 @@ def export() -> ResponseReturnValue:
     """Download the inventory, `format` csv or json, of all devices or of `device_id`."""
     form = request.args.get("format", "json")
     if form not in FORMATS:
-        detail = f"format is one of {', '.join(FORMATS)}."
-        raise Problem(400, "bad_parameter", "Bad parameter", detail)
+        raise bad_parameter(f"format is one of {', '.join(FORMATS)}.")
     device = _asked_device()
     uid = None if device is None else device.uid
     note(form, "inventory" if uid is None else f"device {uid}")
@@ -161,6 +171,19 @@ def _listed(found: Page[Item], show: Callable[[Item], dict[str, Any]]) -> dict[s
         "page_size": found.page_size,
         "items": [show(item) for item in found.items],
     }
+
+
+def _package_item(row: PackageRow) -> dict[str, Any]:
+    return {
+        "ecosystem": row.ecosystem,
+        "name": row.name,
+        "version": row.version,
+        "device_count": row.device_count,
+    }
+
+
+def _incomparable(rows: Sequence[PackageRow]) -> dict[str, Any]:
+    return {"not_comparable": [_package_item(row) | {"why": row.why} for row in rows]}
 
 
 def _device_item(device: Device, now: datetime) -> dict[str, Any]:

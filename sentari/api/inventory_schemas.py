@@ -13,6 +13,16 @@ def _sorts(columns: tuple[str, ...]) -> dict[str, JsonValue]:
     return {"enum": [*columns, *(f"-{column}" for column in columns)]}
 
 
+_SEARCH = (
+    "A part of the name (`ssl`), versions (`openssl < 3.0.15`), coordinates (`pypi/pip@24.0`) or a "
+    "package URL (`pkg:pypi/pip@24.0`)."
+)
+_VERSIONS = (
+    "With `name`: comparisons with <, <=, ==, !=, >=, > in the order of the ecosystem, such as "
+    "`>= 1, < 2`. What cannot be compared is listed under `not_comparable`."
+)
+
+
 class DeviceSelection(BaseModel):
     """Which devices."""
 
@@ -29,7 +39,9 @@ class DeviceQuery(DeviceSelection, PageQuery):
 class PackageQuery(PageQuery):
     """Which packages, in which order."""
 
-    search: str = Field("", max_length=LONGEST_SEARCH, description="Part of the name.")
+    search: str = Field("", max_length=LONGEST_SEARCH, description=_SEARCH)
+    name: str = Field("", description="Instead of `search`: a whole name; * is anything.")
+    versions: str = Field("", max_length=LONGEST_SEARCH, description=_VERSIONS)
     ecosystem: str = ""
     device_id: str = Field("", description="Only what this device has.")
     sort: str = Field("name", json_schema_extra=_sorts(PACKAGE_SORTS))
@@ -39,6 +51,7 @@ class LocationQuery(PageQuery):
     """Which package."""
 
     name: str = Field(description="The whole name, as it was reported.")
+    versions: str = Field("", max_length=LONGEST_SEARCH, description=_VERSIONS)
     ecosystem: str = Field("", description="Left out: of every ecosystem.")
 
 
@@ -113,13 +126,20 @@ class PackageItem(BaseModel):
     device_count: int
 
 
+class IncomparableItem(PackageItem):
+    """A package of which it cannot be told whether its version is one that was asked for."""
+
+    why: str
+
+
 class PackageList(BaseModel):
-    """One page of packages."""
+    """One page of packages, and all that could not be compared."""
 
     total: int
     page: int
     page_size: int
     items: list[PackageItem]
+    not_comparable: list[IncomparableItem]
 
 
 class HolderItem(BaseModel):
@@ -134,9 +154,10 @@ class HolderItem(BaseModel):
 
 
 class HolderList(BaseModel):
-    """One page of devices that have a package."""
+    """One page of devices that have a package, and the versions that could not be compared."""
 
     total: int
     page: int
     page_size: int
     items: list[HolderItem]
+    not_comparable: list[IncomparableItem]

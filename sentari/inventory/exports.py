@@ -35,7 +35,7 @@ DEVICE_COLUMNS = (
     "last_seen_at",
     "last_scan_at",
 )
-PACKAGE_COLUMNS = ("ecosystem", "name", "version", "device_count")
+PACKAGE_COLUMNS = ("ecosystem", "name", "version", "device_count", "not_comparable")
 HOLDER_COLUMNS = (
     "device_id",
     "hostname",
@@ -149,7 +149,7 @@ def device_row(device: Device) -> list[object]:
 
 def package_row(row: PackageRow) -> list[object]:
     """Return a package under PACKAGE_COLUMNS."""
-    return [row.ecosystem, row.name, row.version, row.device_count]
+    return [row.ecosystem, row.name, row.version, row.device_count, row.why]
 
 
 def holder_row(holder: Holder) -> list[object]:

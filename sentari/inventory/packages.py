@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from sentari.inventory.filters import Order, PackageFilter
 from sentari.inventory.models import Device, DevicePackage, Package
+from sentari.inventory.queries import Bound
+from sentari.inventory.selection import Selection, on_device, select_packages, within
 from sentari.inventory.text import fold
 from sentari.inventory.versions import version_key
 from serverkit.paging import Page
@@ -20,13 +22,17 @@ Query = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class PackageRow:
-    """A distinct package and on how many devices it is."""
+    """A distinct package and on how many devices it is.
+
+    `why` says why its version could not be compared; it is empty for all that match.
+    """
 
     id: int
     ecosystem: str
     name: str
     version: str
     device_count: int
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,13 @@ class Holder:
     locations: Locations
 
 
+@dataclass(frozen=True)
+class Found(Page[PackageRow]):
+    """One page of packages, and all of those of which it cannot be told whether they match."""
+
+    incomparable: Sequence[PackageRow] = ()
+
+
 def search_packages(
     session: Session,
     asked: PackageFilter,
@@ -48,28 +61,52 @@ def search_packages(
     page: int,
     page_size: int,
     device_id: int | None = None,
-) -> Page[PackageRow]:
+) -> Found:
     """Return one page of the packages that match and are on a device (or on the one given)."""
-    matching = _matching(asked, device_id)
+    selection = select_packages(
+        session, asked.query, ecosystem=asked.ecosystem, device_id=device_id
+    )
+    matching = _matching(selection)
     total = session.scalar(select(func.count()).select_from(matching.subquery()))
     query = _ordered(matching, asked.order).limit(page_size).offset((page - 1) * page_size)
     rows = session.execute(query).all()
     counts = _device_counts(session, [row.id for row in rows])
     items = [_package_row(row, counts.get(row.id, 0)) for row in rows]
-    return Page(items, total or 0, page, page_size)
+    return Found(items, total or 0, page, page_size, incomparable(session, selection))
+
+
+def incomparable(session: Session, selection: Selection) -> list[PackageRow]:
+    """Return the packages of which it cannot be told whether they match."""
+    left = selection.incomparable
+    counts = _device_counts(session, [each.id for each in left])
+    return [
+        PackageRow(each.id, each.ecosystem, each.name, each.version, count, each.why)
+        for each in left
+        if (count := counts.get(each.id))
+    ]
 
 
 def every_package(session: Session, asked: PackageFilter) -> Iterator[PackageRow]:
-    """Yield all packages that match, without holding them in memory."""
+    """Return all packages that match, without holding them in memory.
+
+    Those of which it cannot be told come last, each with the reason.
+    """
+    # Now, not when the first row is asked for: what cannot be done is to be said at once.
+    selection = select_packages(session, asked.query, ecosystem=asked.ecosystem)
+    return _every_package(session, selection, asked.order)
+
+
+def _every_package(session: Session, selection: Selection, order: Order) -> Iterator[PackageRow]:
     counts = _counts().subquery()
     query = (
-        _ordered(_matching(asked, None), asked.order)
+        _ordered(_matching(selection), order)
         .join(counts, counts.c.package_id == Package.id)
         .add_columns(counts.c.device_count)
         .execution_options(yield_per=1000)
     )
     for row in session.execute(query):
         yield _package_row(row, row.device_count)
+    yield from incomparable(session, selection)
 
 
 def ecosystems(session: Session, device: Device | None = None) -> dict[str, int]:
@@ -77,7 +114,7 @@ def ecosystems(session: Session, device: Device | None = None) -> dict[str, int]
     query = select(Package.ecosystem, func.count())
     query = query.group_by(Package.ecosystem).order_by(Package.ecosystem)
     if device is None:
-        query = query.where(_on_a_device())
+        query = query.where(on_device(None))
     else:
         query = query.join(DevicePackage, DevicePackage.package_id == Package.id)
         query = query.where(DevicePackage.device_id == device.id)
@@ -106,10 +143,23 @@ def package_holders(
     page_size: int,
 ) -> Page[Holder]:
     """Return one page of the devices that have the package, one row per device and version."""
-    query = _holders(name, ecosystem, version)
-    total = session.scalar(select(func.count()).select_from(query.subquery()))
-    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
-    return Page([_holder(row) for row in rows], total or 0, page, page_size)
+    return _holder_page(session, _holders(name, ecosystem, version), page, page_size)
+
+
+def holders_within(
+    session: Session,
+    name: str,
+    ecosystem: str | None,
+    bounds: Sequence[Bound],
+    *,
+    page: int,
+    page_size: int,
+) -> tuple[Page[Holder], list[PackageRow]]:
+    """Return the same for versions within bounds, and the packages that cannot be compared."""
+    selection = within(session, bounds, [*_named(name, ecosystem), on_device(None)])
+    query = _holders(name, ecosystem, None).where(*selection.conditions)
+    found = _holder_page(session, query, page, page_size)
+    return found, incomparable(session, selection)
 
 
 def every_holder(
@@ -125,7 +175,7 @@ def device_inventory(
     session: Session, device: Device, asked: PackageFilter, *, page: int, page_size: int
 ) -> Page[Holder]:
     """Return one page of a device's packages with their locations."""
-    matching = _matching(asked, device.id)
+    matching = _on_this_device(session, device, asked)
     total = session.scalar(select(func.count()).select_from(matching.subquery()))
     query = _ordered(matching, asked.order).add_columns(DevicePackage.locations)
     rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
@@ -137,30 +187,32 @@ def whole_inventory(
 ) -> list[Holder]:
     """Return all packages of one device, or those that match."""
     asked = asked or PackageFilter()
-    query = _ordered(_matching(asked, device.id), asked.order).add_columns(DevicePackage.locations)
+    matching = _on_this_device(session, device, asked)
+    query = _ordered(matching, asked.order).add_columns(DevicePackage.locations)
     return [_of_device(device, row) for row in session.execute(query)]
+
+
+def _holder_page(session: Session, query: Query, page: int, page_size: int) -> Page[Holder]:
+    total = session.scalar(select(func.count()).select_from(query.subquery()))
+    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
+    return Page([_holder(row) for row in rows], total or 0, page, page_size)
 
 
 def _package_row(row: Any, device_count: int) -> PackageRow:
     return PackageRow(row.id, row.ecosystem, row.name, row.version, device_count)
 
 
-def _matching(asked: PackageFilter, device_id: int | None) -> Query:
+def _matching(selection: Selection) -> Query:
     query: Query = select(Package.id, Package.ecosystem, Package.name, Package.version)
-    if device_id is None:
-        query = query.where(_on_a_device())
-    else:
-        query = query.join(DevicePackage, DevicePackage.package_id == Package.id)
-        query = query.where(DevicePackage.device_id == device_id)
-    if asked.search:
-        query = query.where(Package.name_folded.contains(asked.folded, autoescape=True))
-    if asked.ecosystem:
-        query = query.where(Package.ecosystem == asked.ecosystem)
-    return query
+    return query.where(*selection.conditions)
 
 
-def _on_a_device() -> ColumnElement[bool]:
-    return exists().where(DevicePackage.package_id == Package.id)
+def _on_this_device(session: Session, device: Device, asked: PackageFilter) -> Query:
+    selection = select_packages(
+        session, asked.query, ecosystem=asked.ecosystem, device_id=device.id
+    )
+    query = _matching(selection).join(DevicePackage, DevicePackage.package_id == Package.id)
+    return query.where(DevicePackage.device_id == device.id)
 
 
 def _named(name: str, ecosystem: str | None) -> list[ColumnElement[bool]]:

@@ -18,7 +18,7 @@ from sentari.web.listing import (
     asked_file,
     change_kind,
     device_filter,
-    package_filter,
+    part_filter,
     table_download,
 )
 from serverkit.paging import page_arguments
@@ -46,7 +46,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/<uid>")
 def show(uid: str) -> ResponseReturnValue:
     """Show a device with its packages."""
-    device, asked, session = _device(uid), package_filter(), db.session()
+    device, asked, session = _device(uid), part_filter(), db.session()
     if form := asked_file():
         rows = (holder_row(row) for row in packages.whole_inventory(session, device, asked))
         return table_download(form, f"device-{uid}", HOLDER_COLUMNS, rows)

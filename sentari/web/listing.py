@@ -1,8 +1,8 @@
 """What the pages and the API of lists have in common: filters from the address, files."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from flask import Response, request, stream_with_context
 from flask_login import current_user
@@ -14,20 +14,35 @@ from sentari.inventory.scan_changes import Change
 from sentari.inventory.workbooks import CONTENT_TYPE, WorkbookError, write_workbook
 from serverkit.problems import Problem
 
-Filter = TypeVar("Filter")
-
 TABLE_FORMATS = ("csv", "xlsx")
 _CHUNK_BYTES = 65_536
 
 
+@contextmanager
+def filtering() -> Iterator[None]:
+    """Answer 400, in its own words, for a filter that cannot be read or carried out."""
+    try:
+        yield
+    except FilterError as error:
+        raise bad_parameter(str(error)) from error
+
+
 def device_filter() -> DeviceFilter:
     """Return the filter of devices in the address; 400 says what it takes."""
-    return _parsed(DeviceFilter.parse)
+    with filtering():
+        return DeviceFilter.parse(request.args)
 
 
 def package_filter() -> PackageFilter:
     """Return the filter of packages in the address; 400 says what it takes."""
-    return _parsed(PackageFilter.parse)
+    with filtering():
+        return PackageFilter.parse(request.args)
+
+
+def part_filter() -> PackageFilter:
+    """Return the same where a search is for a part of a name only."""
+    with filtering():
+        return PackageFilter.parse_parts(request.args)
 
 
 def change_kind() -> Change | None:
@@ -92,10 +107,3 @@ def _workbook(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]
     response.call_on_close(file.close)
     file.seek(0)
     return response
-
-
-def _parsed(parse: Callable[[Mapping[str, str]], Filter]) -> Filter:
-    try:
-        return parse(request.args)
-    except FilterError as error:
-        raise bad_parameter(str(error)) from error

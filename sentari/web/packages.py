@@ -6,8 +6,9 @@ from flask.typing import ResponseReturnValue
 from sentari.extensions import db
 from sentari.inventory import packages
 from sentari.inventory.exports import HOLDER_COLUMNS, PACKAGE_COLUMNS, holder_row, package_row
+from sentari.inventory.filters import FilterError, PackageFilter
 from sentari.inventory.text import storable
-from sentari.web.listing import asked_file, package_filter, table_download
+from sentari.web.listing import asked_file, table_download
 from sentari.web.package_links import asked_version, package_url
 from serverkit.paging import page_arguments
 from serverkit.problems import Problem
@@ -19,17 +20,23 @@ blueprint.add_app_template_global(package_url)
 @blueprint.get("")
 def index() -> ResponseReturnValue:
     """List packages, or download what is listed."""
-    asked, session = package_filter(), db.session()
-    if form := asked_file():
-        rows = (package_row(row) for row in packages.every_package(session, asked))
-        return table_download(form, "packages", PACKAGE_COLUMNS, rows)
-    page, page_size = page_arguments()
-    found = packages.search_packages(session, asked, page=page, page_size=page_size)
+    try:
+        asked, session = PackageFilter.parse(request.args), db.session()
+        if form := asked_file():
+            rows = map(package_row, packages.every_package(session, asked))
+            return table_download(form, "packages", PACKAGE_COLUMNS, rows)
+        page, page_size = page_arguments()
+        found = packages.search_packages(session, asked, page=page, page_size=page_size)
+    except FilterError as error:
+        return _listed(PackageFilter.unread(request.args), None, str(error)), 400
+    return _listed(asked, found)
+
+
+def _listed(asked: PackageFilter, found: packages.Found | None, fault: str = "") -> str:
+    """Return the page; with a fault what was typed stays where it was typed."""
+    ecosystems = packages.ecosystems(db.session())
     return render_template(
-        "sentari/packages/index.html",
-        asked=asked,
-        found=found,
-        ecosystems=packages.ecosystems(session),
+        "sentari/packages/index.html", asked=asked, found=found, fault=fault, ecosystems=ecosystems
     )
 
 

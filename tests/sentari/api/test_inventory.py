@@ -122,6 +122,41 @@ def test_packages_are_listed_with_the_number_of_their_devices(viewer, ids):
     assert viewer.get(f"{BASE}/packages?device_id={ids[0]}").json["total"] == 2
 
 
+def test_versions_are_compared_and_what_has_no_order_stands_beside(viewer, fleet):
+    device_id = fleet.add(scan(package("pip", "9.0"), package("pip", "24.0"), package("pip", "?")))
+    odd = {"ecosystem": "pypi", "name": "pip", "version": "?", "device_count": 1}
+    odd["why"] = "“?” is not a version of pypi"
+    explicit = "name=pip&versions=%3C+10"
+    for query in ("search=pip+%3C+10", explicit, f"{explicit}&device_id={device_id}"):
+        answer = viewer.get(f"{BASE}/packages?{query}").json
+        assert [item["version"] for item in answer["items"]] == ["9.0"], query
+        assert answer["not_comparable"] == [odd]
+    assert viewer.get(f"{BASE}/packages?search=pi").json["not_comparable"] == []
+    answer = viewer.get(f"{BASE}/package-locations?name=pip&versions=%3E%3D+10").json
+    (item,) = answer["items"]
+    assert (item["device_id"], item["version"]) == (device_id, "24.0")
+    assert answer["not_comparable"] == [odd]
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("packages?search=pip+%3C", "There is no version after “<”"),
+        ("packages?versions=%3C+1", "versions needs name"),
+        ("packages?name=pip&versions=1", "versions: “1” is not a comparison"),
+        ("packages?name=pip&versions=%3C+1&search=x", "not both"),
+        ("packages?name=*", "besides the *"),
+        (f"packages?name={'x' * 513}", "at most 512"),
+        ("package-locations?name=pip&versions=10", "versions: “10” is not a comparison"),
+        (f"package-locations?name=pip&versions={'<' * 257}", "at most 256"),
+    ],
+)
+def test_a_search_that_cannot_be_read_is_400_and_names_its_fault(viewer, query, fault):
+    answer = viewer.get(f"{BASE}/{query}")
+    assert (answer.status_code, answer.json["code"]) == (400, "bad_parameter")
+    assert fault in answer.json["detail"]
+
+
 def test_locations_of_a_package_are_listed_for_each_device(viewer, ids):
     answer = viewer.get(f"{BASE}/package-locations?name=@babel/core&ecosystem=npm").json
     assert answer["total"] == 1

@@ -2,7 +2,7 @@ import csv
 import html
 import io
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -108,6 +108,43 @@ def test_packages_are_searched_by_part_of_a_name_and_ecosystem(fleet, viewer):
     assert "No package matches" in text(viewer, "/packages?search=zzz")
 
 
+def test_a_search_by_versions_lists_what_cannot_be_compared_beside_what_matches(fleet, viewer):
+    fleet.add(scan(package("pip", "9.0"), package("pip", "24.0"), package("pip", "<b>?")))
+    page = text(viewer, "/packages?search=pip+%3C+10")
+    matching, _, incomparable = page.partition('id="incomparable"')
+    assert "9.0" in matching
+    assert "24.0" not in page
+    assert "“&lt;b&gt;?” is not a version of pypi" in incomparable
+    assert "/devices?package=pip+%3C+10" in matching
+    found = rows(viewer, "/packages?format=csv&search=pip+%3C+10")
+    assert [row["version"] for row in found] == ["9.0", "<b>?"]
+    assert found[1]["not_comparable"] == "“<b>?” is not a version of pypi"
+
+
+def test_only_incomparable_versions_are_no_empty_list(fleet, viewer):
+    fleet.add(scan(package("pip", "odd")))
+    page = text(viewer, "/packages?search=pip+%3C+10")
+    assert "No device has such a package whose version could be compared" in page
+    assert "is not a version of pypi" in page
+
+
+def test_coordinates_and_package_urls_find_one_version(fleet, viewer):
+    fleet.add(scan(package("pip", "9.0"), package("pip", "24.0"), package("pip-tools", "24.0")))
+    for search in ("pypi/pip@24.0", "pypi pip 24.0", "pkg:pypi/pip@24.0"):
+        found = rows(viewer, f"/packages?format=csv&search={quote(search)}")
+        assert [(row["name"], row["version"]) for row in found] == [("pip", "24.0")], search
+
+
+@pytest.mark.parametrize("form", ["", "&format=csv", "&format=xlsx"])
+def test_a_search_that_cannot_be_read_names_its_fault_and_loses_nothing(fleet, viewer, form):
+    fleet.add(scan(package("pip")))
+    page = text(viewer, f"/packages?search=pip+%3E%3D+1+%3C+2&ecosystem=pypi{form}", status=400)
+    assert "Put a comma between the comparisons" in page
+    assert 'value="pip &gt;= 1 &lt; 2"' in page
+    assert '<option value="pypi" selected>' in page
+    assert fleet.world.events("INVENTORY_EXPORTED") == []
+
+
 def test_an_empty_inventory_says_what_comes(viewer):
     assert "No packages yet" in text(viewer, "/packages")
 
@@ -122,7 +159,15 @@ def test_what_is_filtered_is_what_is_downloaded(fleet, viewer):
     fleet.add(scan(package("pip", "1"), package("six", "=2"), hostname="a"))
     fleet.add(scan(package("pip", "2"), package("six", "=2"), hostname="b"))
     found = rows(viewer, "/packages?format=csv&search=six")
-    assert found == [{"ecosystem": "pypi", "name": "six", "version": "'=2", "device_count": "2"}]
+    assert found == [
+        {
+            "ecosystem": "pypi",
+            "name": "six",
+            "version": "'=2",
+            "device_count": "2",
+            "not_comparable": "",
+        }
+    ]
     assert len(rows(viewer, "/packages?format=csv&page_size=1")) == 3
     holders = rows(viewer, "/packages/pypi/pip?format=csv&version=2")
     assert [(row["hostname"], row["version"]) for row in holders] == [("b", "2")]
