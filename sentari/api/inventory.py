@@ -51,12 +51,13 @@ def read_summary() -> ResponseReturnValue:
 @blueprint.output(schemas.DeviceList)
 @describe(query=schemas.DeviceQuery, problems=BAD_PARAMETER)
 def list_devices() -> ResponseReturnValue:
-    """List devices, filtered by `search` and `status`, ordered by `sort` (`-` reverses it)."""
+    """List devices, filtered by `search`, `status` and more, ordered by `sort`."""
     page, page_size = page_arguments()
     now = current().clock.now()
-    found = devices.search_devices(
-        db.session(), device_filter(), now, page=page, page_size=page_size
-    )
+    with filtering():
+        found = devices.search_devices(
+            db.session(), device_filter(), now, page=page, page_size=page_size
+        )
     return _listed(found, lambda device: _device_item(device, now))
 
 
@@ -65,7 +66,9 @@ def list_devices() -> ResponseReturnValue:
 @describe(query=schemas.DeviceSelection, problems=BAD_PARAMETER)
 def count_devices() -> ResponseReturnValue:
     """Count devices: all, those that match, and these for each ecosystem."""
-    return asdict(devices.count_devices(db.session(), device_filter(), current().clock.now()))
+    with filtering():
+        counted = devices.count_devices(db.session(), device_filter(), current().clock.now())
+    return asdict(counted)
 
 
 @blueprint.get("/devices/<device_id>")

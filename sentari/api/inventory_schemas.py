@@ -6,7 +6,13 @@ from pydantic import BaseModel, Field, JsonValue
 
 from sentari.api.common_schemas import PageQuery
 from sentari.inventory.exports import FORMATS
-from sentari.inventory.filters import DEVICE_SORTS, DEVICE_STATES, LONGEST_SEARCH, PACKAGE_SORTS
+from sentari.inventory.filters import (
+    DEVICE_SEEN,
+    DEVICE_SORTS,
+    DEVICE_STATES,
+    LONGEST_SEARCH,
+    PACKAGE_SORTS,
+)
 
 
 def _sorts(columns: tuple[str, ...]) -> dict[str, JsonValue]:
@@ -23,11 +29,20 @@ _VERSIONS = (
 )
 
 
+_SEEN = "Last seen within 2 hours, within 24 hours, or longer ago."
+_HAS = "Has a package that is searched for as `search` of the packages is."
+
+
 class DeviceSelection(BaseModel):
     """Which devices."""
 
-    search: str = Field("", max_length=LONGEST_SEARCH, description="Part of a text.")
+    search: str = Field("", max_length=LONGEST_SEARCH, description="Part of a name, or an id.")
     status: str = Field("", json_schema_extra={"enum": ["", *DEVICE_STATES]})
+    seen: str = Field("", description=_SEEN, json_schema_extra={"enum": ["", *DEVICE_SEEN]})
+    os: str = Field("", max_length=LONGEST_SEARCH, description="The operating system, whole.")
+    tag: str = Field("", max_length=LONGEST_SEARCH, description="A tag, whole.")
+    ecosystem: str = Field("", max_length=LONGEST_SEARCH, description="Has packages of it.")
+    package: str = Field("", max_length=LONGEST_SEARCH, description=_HAS)
 
 
 class DeviceQuery(DeviceSelection, PageQuery):

@@ -1,25 +1,26 @@
 """Find devices, tell how they are, and remove them. Never commits."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, or_, select
+from sqlalchemy import CursorResult, Select, delete, func, select
 from sqlalchemy.orm import Session, undefer
 
 from sentari.agents.credentials import revoke_all
 from sentari.audit.store import record
+from sentari.inventory.device_selection import SILENT_AFTER, DeviceSelection, select_devices
 from sentari.inventory.filters import DeviceFilter, Order
 from sentari.inventory.models import Device, DevicePackage, Package, ScanEntry
 from sentari.inventory.text import Warnings, storable
 from sentari.licensing import caps
 from serverkit.paging import Page
 
-# Agents scan every hour; after a day without one something is wrong.
-SILENT_AFTER = timedelta(hours=24)
-_SHORTEST_ID = 8
+# A device has tens of thousands of packages, and other writers wait for seconds only.
+MOST_REMOVED = 500
+MOST_PACKAGES_REMOVED = 1_000_000
 
 _COLUMNS: dict[str, Any] = {
     "hostname": func.lower(Device.hostname),
@@ -66,6 +67,12 @@ class DeviceDetails:
         )
 
 
+def tags_of(device: Device) -> list[str]:
+    """Return the tags that the device's agent reports."""
+    tags: list[str] = json.loads(device.tags)
+    return tags
+
+
 def status_of(device: Device, now: datetime) -> str:
     """Return `waiting` before the first scan, `silent` after a day without a word, or `active`."""
     if device.last_scan_at is None:
@@ -73,25 +80,40 @@ def status_of(device: Device, now: datetime) -> str:
     return "silent" if now - device.last_seen_at >= SILENT_AFTER else "active"
 
 
+@dataclass(frozen=True)
+class FoundDevices(Page[Device]):
+    """One page of devices, and how many packages could not be compared in a search for some."""
+
+    incomparable: int = 0
+
+
 def search_devices(
     session: Session, asked: DeviceFilter, now: datetime, *, page: int, page_size: int
-) -> Page[Device]:
-    """Return one page of the devices that match."""
-    total = session.scalar(select(func.count()).select_from(_matching(asked, now).subquery()))
-    query = _ordered(_matching(asked, now), asked.order)
+) -> FoundDevices:
+    """Return one page of the devices that match, with their tags."""
+    selection = select_devices(session, asked, now)
+    matching = _matching(selection)
+    total = session.scalar(select(func.count()).select_from(matching.subquery()))
+    query = _ordered(matching, asked.order).options(undefer(Device.tags))
     items = session.scalars(query.limit(page_size).offset((page - 1) * page_size)).all()
-    return Page(items, total or 0, page, page_size)
+    return FoundDevices(items, total or 0, page, page_size, len(selection.incomparable))
 
 
 def every_device(session: Session, asked: DeviceFilter, now: datetime) -> Iterator[Device]:
-    """Yield all devices that match, without holding them in memory."""
-    query = _ordered(_matching(asked, now), asked.order)
+    """Return all devices that match, with their tags, without holding them in memory."""
+    # Now, not when the first one is asked for: what cannot be done is to be said at once.
+    query = _ordered(_matching(select_devices(session, asked, now)), asked.order)
+    return _every(session, query.options(undefer(Device.tags)))
+
+
+def _every(session: Session, query: Select[Any]) -> Iterator[Device]:
     yield from session.scalars(query.execution_options(yield_per=500))
 
 
 def count_devices(session: Session, asked: DeviceFilter, now: datetime) -> DeviceCount:
     """Count devices: all, those that match, and among these for each ecosystem."""
-    matching = _matching(asked, now).with_only_columns(Device.id).subquery()
+    selection = select_devices(session, asked, now)
+    matching = _matching(selection).with_only_columns(Device.id).subquery()
     by_ecosystem = (
         select(Package.ecosystem, func.count(DevicePackage.device_id.distinct()))
         .join(DevicePackage, DevicePackage.package_id == Package.id)
@@ -117,21 +139,84 @@ def remove_device(session: Session, uid: str, *, at: datetime, actor: str) -> De
 
     Returns what was removed, or None when there is no such device.
     """
-    device = _locked(session, uid)
-    if device is None:
-        return None
+    return next(iter(remove_devices(session, [uid], at=at, actor=actor)), None)
+
+
+def remove_devices(
+    session: Session, uids: Collection[str], *, at: datetime, actor: str
+) -> list[Device]:
+    """Remove devices as remove_device does; return those that were there.
+
+    All devices are locked first and in one order, then the totals, then the audit log: no two
+    writers wait for each other.
+    """
+    asked = [storable(uid) for uid in uids]
+    query = select(Device).where(Device.uid.in_(asked)).order_by(Device.id).with_for_update()
+    removed = list(session.scalars(query))
+    packages = [_delete(session, device, at) for device in removed]
+    if any(packages):
+        caps.release_packages(session, sum(packages))
+    if removed:
+        caps.release_device_places(session, len(removed))
+    for device, count in zip(removed, packages, strict=True):
+        detail = {"hostname": device.hostname, "packages": count}
+        record(
+            session, at=at, actor=actor, action="DEVICE_REMOVED", target=device.uid, detail=detail
+        )
+    return removed
+
+
+def _delete(session: Session, device: Device, at: datetime) -> int:
+    """Delete a device's rows; return how many tracked packages it had."""
     revoke_all(session, device.id, at)
     rows = delete(DevicePackage).where(DevicePackage.device_id == device.id)
     packages = cast(CursorResult[Any], session.execute(rows)).rowcount
     session.execute(delete(ScanEntry).where(ScanEntry.device_id == device.id))
     session.execute(delete(Device).where(Device.id == device.id))
     session.expunge(device)
-    if packages:
-        caps.release_packages(session, packages)
-    caps.release_device_places(session)
-    detail = {"hostname": device.hostname, "packages": packages}
-    record(session, at=at, actor=actor, action="DEVICE_REMOVED", target=uid, detail=detail)
-    return device
+    return packages
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """Devices that are to be removed together, or why they cannot be."""
+
+    devices: Sequence[Device]
+    fault: str
+
+    @property
+    def packages(self) -> int:
+        """Return how many tracked packages go with them."""
+        return sum(device.package_count for device in self.devices)
+
+
+def ticked(session: Session, uids: Collection[str]) -> Doomed:
+    """Return the devices of these ids that are there, to be removed together."""
+    known = [storable(uid) for uid in uids][: MOST_REMOVED + 1]
+    query = select(Device).where(Device.uid.in_(known))
+    return _doomed(session, query.order_by(func.lower(Device.hostname), Device.id))
+
+
+def matching(session: Session, asked: DeviceFilter, now: datetime) -> Doomed:
+    """Return the devices that match, to be removed together."""
+    query = _matching(select_devices(session, asked, now))
+    return _doomed(session, _ordered(query, asked.order))
+
+
+def _doomed(session: Session, query: Select[Any]) -> Doomed:
+    found = session.scalars(query.limit(MOST_REMOVED + 1)).all()
+    going = Doomed(found, "")
+    if len(found) > MOST_REMOVED:
+        fault = f"At most {MOST_REMOVED:,} devices are removed at once. Narrow the list down."
+        return Doomed((), fault)
+    if going.packages > MOST_PACKAGES_REMOVED:
+        fault = (
+            f"These {len(found):,} devices have {going.packages:,} packages; at most "
+            f"{MOST_PACKAGES_REMOVED:,} are removed at once. Narrow the list down."
+        )
+        # One device can always be removed, whatever it has.
+        return going if len(found) == 1 else Doomed((), fault)
+    return going
 
 
 def dismiss_clone(session: Session, uid: str, *, at: datetime, actor: str) -> None:
@@ -149,35 +234,8 @@ def _locked(session: Session, uid: str) -> Device | None:
     return session.scalars(query).one_or_none()
 
 
-def _matching(asked: DeviceFilter, now: datetime) -> Select[Any]:
-    query = select(Device)
-    if asked.search:
-        query = query.where(_found_by(asked.search))
-    if asked.status:
-        query = query.where(state_conditions(now)[asked.status])
-    return query
-
-
-def _found_by(search: str) -> ColumnElement[bool]:
-    texts = (Device.hostname, Device.os, Device.os_release, Device.agent_version)
-    conditions = [text.icontains(search, autoescape=True) for text in texts]
-    if len(search) >= _SHORTEST_ID:
-        # Shorter ones would find short words in ids where nobody looks for them.
-        conditions.append(Device.uid.startswith(search.lower(), autoescape=True))
-    return or_(*conditions)
-
-
-def state_conditions(now: datetime) -> dict[str, ColumnElement[bool]]:
-    """Return for each state that devices are filtered by the condition in the database."""
-    scanned, silent_from = Device.last_scan_at.is_not(None), now - SILENT_AFTER
-    return {
-        "waiting": Device.last_scan_at.is_(None),
-        "silent": and_(scanned, Device.last_seen_at <= silent_from),
-        "active": and_(scanned, Device.last_seen_at > silent_from),
-        "errors": Device.error_count > 0,
-        "warnings": Device.warning_count > 0,
-        "clone": Device.clone_seen_at.is_not(None),
-    }
+def _matching(selection: DeviceSelection) -> Select[Any]:
+    return select(Device).where(*selection.conditions)
 
 
 def _ordered(query: Select[Any], order: Order) -> Select[Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sentari.audit.store import record
+from sentari.inventory.devices import tags_of
 from sentari.inventory.models import Device
 from sentari.inventory.packages import Holder, PackageRow, whole_inventory
 from sentari.inventory.purls import purl_of, vendor_of
@@ -34,6 +35,7 @@ DEVICE_COLUMNS = (
     "enrolled_at",
     "last_seen_at",
     "last_scan_at",
+    "tags",
 )
 PACKAGE_COLUMNS = ("ecosystem", "name", "version", "device_count", "not_comparable")
 HOLDER_COLUMNS = (
@@ -144,6 +146,7 @@ def device_row(device: Device) -> list[object]:
         device.enrolled_at,
         device.last_seen_at,
         device.last_scan_at,
+        "; ".join(tags_of(device)),
     ]
 
 

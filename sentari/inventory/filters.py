@@ -30,6 +30,8 @@ DEVICE_SORTS = (
     "last_scan_at",
 )
 PACKAGE_SORTS = ("name", "ecosystem", "version", "device_count")
+# Within two hours, within a day, longer ago.
+DEVICE_SEEN = ("online", "late", "missing")
 DEVICE_STATES = ("active", "silent", "waiting", "errors", "warnings", "clone")
 
 
@@ -51,19 +53,58 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFilter:
-    """Which devices, in which order. An empty text narrows nothing down."""
+    """Which devices, in which order. An empty text narrows nothing down.
+
+    `query` is what `package` means: devices that have such a package.
+    """
 
     search: str = ""
     status: str = ""
     order: Order = Order("hostname")
+    seen: str = ""
+    os: str = ""
+    tag: str = ""
+    ecosystem: str = ""
+    package: str = ""
+    query: Query = EVERYTHING
 
     @classmethod
     def parse(cls, arguments: Mapping[str, str]) -> "DeviceFilter":
         """Read an address's query; FilterError names what it does not know."""
-        status = arguments.get("status", "")
-        if status and status not in DEVICE_STATES:
-            raise FilterError(f"status is one of {', '.join(DEVICE_STATES)}.")
-        return cls(_search(arguments), status, _order(arguments, DEVICE_SORTS, "hostname"))
+        package = _text(arguments, "package")
+        return cls(
+            search=_text(arguments, "search"),
+            status=_one_of(arguments, "status", DEVICE_STATES),
+            order=_order(arguments, DEVICE_SORTS, "hostname"),
+            seen=_one_of(arguments, "seen", DEVICE_SEEN),
+            os=_text(arguments, "os"),
+            tag=_text(arguments, "tag"),
+            ecosystem=_text(arguments, "ecosystem"),
+            package=package,
+            query=package_query(package),
+        )
+
+    @classmethod
+    def unread(cls, arguments: Mapping[str, str]) -> "DeviceFilter":
+        """Return what was asked for without reading it, to show it once more."""
+
+        def shown(name: str) -> str:
+            return storable(arguments.get(name, ""))[:LONGEST_SEARCH]
+
+        return cls(
+            search=shown("search"),
+            status=shown("status"),
+            seen=shown("seen"),
+            os=shown("os"),
+            tag=shown("tag"),
+            ecosystem=shown("ecosystem"),
+            package=shown("package"),
+        )
+
+    @property
+    def narrowed(self) -> bool:
+        """Tell whether anything narrows the devices down."""
+        return replace(self, order=Order("hostname")) != DeviceFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +124,14 @@ class PackageFilter:
         """Read an address's query; FilterError names what it does not know."""
         ecosystem = storable(arguments.get("ecosystem", ""))
         order = _order(arguments, PACKAGE_SORTS, "name")
-        search = _search(arguments)
+        search = _text(arguments, "search")
         return cls(search, ecosystem, order, _package_query(search, arguments))
 
     @classmethod
     def parse_parts(cls, arguments: Mapping[str, str]) -> "PackageFilter":
         """Read the same where the search is for a part of a name and nothing else."""
         asked = cls.parse({**arguments, "search": ""})
-        search = _search(arguments)
+        search = _text(arguments, "search")
         return replace(asked, search=search, query=Query(part=search))
 
     @classmethod
@@ -100,11 +141,18 @@ class PackageFilter:
         return cls(search[:LONGEST_SEARCH], ecosystem)
 
 
-def _search(arguments: Mapping[str, str]) -> str:
-    search = storable(arguments.get("search", "")).strip()
-    if len(search) > LONGEST_SEARCH:
-        raise FilterError(f"search is a text of at most {LONGEST_SEARCH} characters.")
-    return search
+def _text(arguments: Mapping[str, str], name: str) -> str:
+    text = storable(arguments.get(name, "")).strip()
+    if len(text) > LONGEST_SEARCH:
+        raise FilterError(f"{name} is a text of at most {LONGEST_SEARCH} characters.")
+    return text
+
+
+def _one_of(arguments: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    value = arguments.get(name, "")
+    if value and value not in known:
+        raise FilterError(f"{name} is one of {', '.join(known)}.")
+    return value
 
 
 def package_query(text: str) -> Query:

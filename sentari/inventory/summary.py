@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sentari.inventory.devices import state_conditions
+from sentari.inventory.device_selection import state_conditions
 from sentari.inventory.models import Device
 from sentari.inventory.packages import ecosystems
 from sentari.licensing import caps

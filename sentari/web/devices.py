@@ -11,16 +11,14 @@ from sentari.agents.credentials import device_certificates
 from sentari.agents.enrollments import enrolled_by
 from sentari.extensions import current, db, writing
 from sentari.inventory import devices, history, packages
-from sentari.inventory.devices import DeviceDetails
+from sentari.inventory.device_selection import offered
+from sentari.inventory.devices import DeviceDetails, FoundDevices, tags_of
 from sentari.inventory.exports import DEVICE_COLUMNS, HOLDER_COLUMNS, device_row, holder_row
+from sentari.inventory.filters import DeviceFilter, FilterError
 from sentari.inventory.models import Device
-from sentari.web.listing import (
-    asked_file,
-    change_kind,
-    device_filter,
-    part_filter,
-    table_download,
-)
+from sentari.web.access import access
+from sentari.web.device_columns import COLUMNS, Column, chosen_columns
+from sentari.web.listing import asked_file, change_kind, filtering, part_filter, table_download
 from serverkit.paging import page_arguments
 from serverkit.problems import Problem
 
@@ -32,15 +30,69 @@ _NEWEST_ENTRIES = 5
 @blueprint.get("")
 def index() -> ResponseReturnValue:
     """List devices, or download what is listed."""
-    asked, now, session = device_filter(), current().clock.now(), db.session()
-    if form := asked_file():
-        rows = (device_row(device) for device in devices.every_device(session, asked, now))
-        return table_download(form, "devices", DEVICE_COLUMNS, rows)
-    page, page_size = page_arguments()
-    found = devices.search_devices(session, asked, now, page=page, page_size=page_size)
+    now, session = current().clock.now(), db.session()
+    try:
+        asked = DeviceFilter.parse(request.args)
+        columns = chosen_columns(request.args.getlist("columns"))
+        if form := asked_file():
+            rows = map(device_row, devices.every_device(session, asked, now))
+            return table_download(form, "devices", DEVICE_COLUMNS, rows)
+        page, page_size = page_arguments()
+        found = devices.search_devices(session, asked, now, page=page, page_size=page_size)
+    except FilterError as error:
+        unread = DeviceFilter.unread(request.args)
+        return _listed(unread, chosen_columns(()), None, str(error)), 400
+    return _listed(asked, columns, found)
+
+
+def _listed(
+    asked: DeviceFilter, columns: list[Column], found: FoundDevices | None, fault: str = ""
+) -> str:
+    """Return the page; with a fault what was typed stays where it was typed."""
     return render_template(
-        "sentari/devices/index.html", asked=asked, found=found, now=now, status_of=devices.status_of
+        "sentari/devices/index.html",
+        asked=asked,
+        columns=columns,
+        every_column=COLUMNS,
+        found=found,
+        fault=fault,
+        offered=offered(db.session()),
+        now=current().clock.now(),
+        status_of=devices.status_of,
+        tags_of=tags_of,
     )
+
+
+@blueprint.route("/removal", methods=["GET", "POST"])
+@access(role="admin")
+def removal() -> ResponseReturnValue:
+    """Ask before devices are removed: those that were ticked, or all that a filter finds."""
+    ticked = request.form.getlist("device")
+    if request.method == "POST" and not ticked:
+        flash("Tick the devices that are to be removed.", "danger")
+        query = request.query_string.decode("ascii", "replace")
+        return redirect(f"{url_for('devices.index')}?{query}")
+    session, now = db.session(), current().clock.now()
+    with filtering():
+        going = (
+            devices.ticked(session, ticked)
+            if ticked
+            else devices.matching(session, DeviceFilter.parse(request.args), now)
+        )
+    return render_template("sentari/devices/removal.html", going=going, now=now)
+
+
+@blueprint.post("/removal/confirm")
+def remove_ticked() -> ResponseReturnValue:
+    """Remove the devices that were listed, all of them or none."""
+    uids, actor, now = request.form.getlist("device"), current_user.actor, current().clock.now()
+    with writing() as session:
+        fault = devices.ticked(session, uids).fault
+        if fault:
+            raise Problem(409, "too_many_devices", "Too many devices", fault)
+        removed = devices.remove_devices(session, uids, at=now, actor=actor)
+    flash(_count(len(removed), "device was", "devices were") + " removed.", "success")
+    return redirect(url_for("devices.index"))
 
 
 @blueprint.get("/<uid>")
@@ -148,3 +200,7 @@ def _device(uid: str) -> Device:
 def _unknown() -> Problem:
     detail = "This device is not enrolled here, or was removed."
     return Problem(404, "unknown_device", "No such device", detail)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

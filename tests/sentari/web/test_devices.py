@@ -5,6 +5,9 @@ import re
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from sentari.extensions import writing
+from sentari.inventory.devices import MOST_REMOVED
+from sentari.inventory.models import Device
 from tests.conftest import csrf_token, sign_in
 from tests.sentari.agents.logs import chain, forged, sent
 from tests.sentari.inventory.scans import package, real_scan, scan
@@ -314,6 +317,132 @@ def test_an_admin_removes_a_device_after_a_question(fleet, admin):
     assert "web-01 was removed" in answer.get_data(as_text=True)
     assert admin.get(f"/devices/{device_id}").status_code == 404
     assert admin.post(f"/devices/{device_id}/remove", data=form).status_code == 404
+
+
+def test_devices_are_filtered_by_all_that_the_address_says(fleet, viewer):
+    one = scan(package("openssl", "3.0.9-1", env_type="system_deb"), tags=["prod", 'a"b'])
+    fleet.add(one | {"hostname": "deb-01"}, hostname="deb-01")
+    other = scan(package("openssl", "3.0.15-1", env_type="system_deb"), tags=["Prod"])
+    fleet.add(other | {"hostname": "deb-02"}, hostname="deb-02")
+    fleet.enroll(hostname="win-01", os="windows")
+
+    def found(query):
+        return [row["hostname"] for row in rows(viewer, f"/devices?format=csv&{query}")]
+
+    assert found("os=windows") == ["win-01"]
+    assert found("tag=prod") == ["deb-01"]
+    assert found("tag=a%22b") == ["deb-01"]
+    assert found("tag=Prod") == ["deb-02"]
+    assert found("tag=pro") == found("os=win") == found("ecosystem=de") == []
+    assert found("ecosystem=deb") == ["deb-01", "deb-02"]
+    assert found("package=openssl+%3C+3.0.15") == ["deb-01"]
+    assert found("package=deb/openssl@3.0.15-1") == ["deb-02"]
+    assert found("package=ssl&os=linux&seen=online") == ["deb-01", "deb-02"]
+    assert found("seen=missing") == []
+    assert rows(viewer, "/devices?format=csv&tag=prod")[0]["tags"] == 'prod; a"b'
+
+
+def test_a_filter_that_cannot_be_read_names_its_fault_and_loses_nothing(fleet, viewer):
+    fleet.add(scan(package("pip"), hostname="web-01"))
+    page = text(viewer, "/devices?package=pip+%3C&search=web&tag=prod", status=400)
+    assert "There is no version after “&lt;”" in page
+    for value in ("pip &lt;", "web", "prod"):
+        assert f'value="{value}"' in page
+    for query in ("seen=never", "columns=status,secret", f"tag={'x' * 257}", "package=*%3C1"):
+        text(viewer, f"/devices?{query}", status=400)
+
+
+def test_devices_that_may_have_a_package_are_told_of(fleet, viewer):
+    fleet.add(scan(package("pip", "odd"), hostname="web-01"))
+    page = text(viewer, "/devices?package=pip+%3C+10")
+    assert "1 version of such a package could not be compared" in page
+    assert "/packages?search=pip+%3C+10#incomparable" in page
+
+
+def test_columns_are_chosen_in_the_address_and_stay_there(fleet, viewer):
+    uid = fleet.add(scan(package(), hostname="web-01", tags=["<b>"]))
+    usual = text(viewer, "/devices")
+    assert 'data-label="Agent"' in usual
+    assert 'data-label="Tags"' not in usual
+    for query in ("columns=tags&columns=id", "columns=tags,id"):
+        page = text(viewer, f"/devices?{query}&page_size=1")
+        assert 'data-label="Agent"' not in page
+        assert f'class="cell-id">{uid}<' in page
+        assert "&lt;b&gt;</a>" in page
+    assert "columns=tags%2Cid" in page.split("<thead>")[1].split("</thead>")[0]
+
+
+def ask_to_remove(admin, *uids):
+    form = {"csrf_token": csrf_token(admin, "/devices"), "device": list(uids)}
+    return admin.post("/devices/removal", data=form, follow_redirects=True)
+
+
+def test_an_admin_removes_the_ticked_devices_after_a_page_that_lists_them(fleet, admin):
+    one, two, three = (fleet.add(scan(package(), hostname=f"web-{n}")) for n in range(3))
+    page = ask_to_remove(admin, one, two).get_data(as_text=True)
+    assert "Remove 2 devices?" in page
+    assert "web-0" in page
+    assert "web-2" not in page
+    assert fleet.world.events("DEVICE_REMOVED") == []
+    form = {"csrf_token": csrf_token(admin, "/devices"), "device": [one, two, one, UNKNOWN]}
+    answer = admin.post("/devices/removal/confirm", data=form, follow_redirects=True)
+    assert "2 devices were removed" in answer.get_data(as_text=True)
+    assert [row["id"] for row in rows(admin, "/devices?format=csv")] == [three]
+    events = fleet.world.events("DEVICE_REMOVED")
+    assert [event.target for event in events] == [one, two]
+    assert {event.actor for event in events} == {"user:admin@example.com"}
+
+
+def test_all_devices_that_match_are_listed_before_they_are_removed(fleet, admin):
+    for name in ("web-1", "web-2", "db"):
+        fleet.add(scan(hostname=name))
+    assert "Remove all 2 that match" in text(admin, "/devices?search=web")
+    page = text(admin, "/devices/removal?search=web&sort=-hostname")
+    assert "Remove 2 devices?" in page
+    assert page.index("web-2") < page.index("web-1")
+    assert "/devices?search=web&amp;sort=-hostname" in page
+    assert "db<" not in page
+
+
+def test_nothing_is_removed_where_nothing_is_ticked_or_nothing_is_left(fleet, admin):
+    fleet.add(scan(hostname="web-01"))
+    assert "Tick the devices" in ask_to_remove(admin).get_data(as_text=True)
+    assert "No device is left" in ask_to_remove(admin, UNKNOWN).get_data(as_text=True)
+    form = {"csrf_token": csrf_token(admin, "/devices")}
+    answer = admin.post("/devices/removal/confirm", data=form, follow_redirects=True)
+    assert "0 devices were removed" in answer.get_data(as_text=True)
+    assert len(rows(admin, "/devices?format=csv")) == 1
+
+
+def test_too_many_devices_are_not_removed_at_once(fleet, admin):
+    uid = fleet.add(scan(hostname="web-01"))
+    many = [uid, *(f"{n:08d}-0000-4000-8000-000000000000" for n in range(MOST_REMOVED))]
+    with fleet.app.app_context(), writing() as session:
+        session.add_all(
+            Device(
+                uid=each, hostname="h", os="linux", arch="a", agent_version="1",
+                enrolled_at=fleet.clock.now(), last_seen_at=fleet.clock.now(),
+            )
+            for each in many[1:]
+        )  # fmt: skip
+    assert "At most 500 devices" in ask_to_remove(admin, *many).get_data(as_text=True)
+    assert "At most 500 devices" in text(admin, "/devices/removal?os=linux")
+    assert "Remove 500 devices?" in text(admin, "/devices/removal?search=h&status=waiting")
+    form = {"csrf_token": csrf_token(admin, "/devices"), "device": many}
+    assert admin.post("/devices/removal/confirm", data=form).status_code == 409
+    assert len(rows(admin, "/devices?format=csv")) == MOST_REMOVED + 1
+
+
+def test_only_an_admin_is_asked_and_heard(fleet, viewer):
+    uid = fleet.add(scan(hostname="web-01"))
+    page = text(viewer, "/devices?search=web")
+    assert "/devices/removal" not in page
+    assert 'type="checkbox" form="removal"' not in page
+    form = {"csrf_token": csrf_token(viewer, "/devices"), "device": uid}
+    assert viewer.get("/devices/removal?search=web").status_code == 403
+    for path in ("/devices/removal", "/devices/removal/confirm"):
+        assert viewer.post(path, data=form).status_code == 403
+    assert viewer.get(f"/devices/{uid}").status_code == 200
 
 
 def test_a_viewer_sees_no_button_and_removes_nothing(fleet, viewer):
