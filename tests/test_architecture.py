@@ -36,6 +36,7 @@ PURE = (
     "sentari.inventory.scan",
     "sentari.inventory.changes",
     "sentari.inventory.scan_changes",
+    "sentari.inventory.queries",
     "sentari.inventory.sbom",
     "sentari.inventory.package_licenses",
     "sentari.inventory.spdx_ids",

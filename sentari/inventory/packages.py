@@ -13,7 +13,7 @@ from sentari.inventory.models import Device, DevicePackage, Package
 from sentari.inventory.queries import Bound
 from sentari.inventory.selection import Selection, on_device, select_packages, within
 from sentari.inventory.text import fold
-from sentari.inventory.versions import version_key
+from sentari.inventory.version_order import highest_first
 from serverkit.paging import Page
 
 Locations = list[dict[str, str]]
@@ -129,8 +129,8 @@ def package_versions(session: Session, ecosystem: str, name: str) -> list[Packag
         .join(counts, counts.c.package_id == Package.id)
         .where(*_named(name, ecosystem))
     )
-    rows = [_package_row(row, row.device_count) for row in session.execute(query)]
-    return sorted(rows, key=lambda row: (version_key(row.version), row.version), reverse=True)
+    rows = {row.version: _package_row(row, row.device_count) for row in session.execute(query)}
+    return [rows[version] for version in highest_first(ecosystem, rows)]
 
 
 def package_holders(

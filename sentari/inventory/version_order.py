@@ -1,8 +1,9 @@
 """Compare versions as the package's own ecosystem orders them."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from univers.versions import (
 )
 
 from sentari.inventory.queries import Bound
+from sentari.inventory.versions import version_key
 
 _OPERATORS: dict[str, Callable[[int, int], bool]] = {
     "<": lt,
@@ -58,6 +60,29 @@ class Range:
         return Verdict(True)
 
 
+def highest_first(ecosystem: str, versions: Iterable[str]) -> list[str]:
+    """Return the versions in falling order; those that have none come last, by their numbers."""
+    ordered: list[tuple[Any, str]] = []
+    others: list[str] = []
+    for version in versions:
+        try:
+            ordered.append((_read(ecosystem, version), version))
+        except _IncomparableError:
+            others.append(version)
+    ordered.sort(key=cmp_to_key(_order_of), reverse=True)
+    others.sort(key=lambda version: (version_key(version), version), reverse=True)
+    return [version for _, version in ordered] + others
+
+
+def _order_of(one: tuple[Any, str], other: tuple[Any, str]) -> int:
+    try:
+        order = _sign(one[0], other[0])
+    except _IncomparableError:
+        order = 0
+    # Two spellings of one version are told apart, so that the list is always the same.
+    return order or (one[1] > other[1]) - (one[1] < other[1])
+
+
 class _IncomparableError(ValueError):
     """Two versions have no order; the text says why."""
 
@@ -66,22 +91,26 @@ def _compare(ecosystem: str, version: str, bound: str) -> int:
     """Return a number below, at or above 0 as the version comes before the bound, or after it."""
     if version == bound:
         return 0
-    if not version:
-        raise _IncomparableError("it has no version")
-    if ecosystem not in _READERS:
-        raise _IncomparableError(f"versions of {ecosystem or 'no ecosystem'} have no known order")
     if ecosystem == "rpm" and "-" not in bound:
         # As in rpm's own dependencies: where no release is asked for, none is compared.
         version = version.partition("-")[0]
-    left, right = _read(ecosystem, version), _read(ecosystem, bound)
+    return _sign(_read(ecosystem, version), _read(ecosystem, bound))
+
+
+def _sign(left: Any, right: Any) -> int:
     try:
         # Equality is left to the order: by its own the library tells 1.0 from 1.00 in Debian.
         return int(left > right) - int(left < right)
     except (ValueError, TypeError, RecursionError) as error:
-        raise _IncomparableError(f"“{version}” and “{bound}” have no order") from error
+        text = f"“{left.string}” and “{right.string}” have no order"
+        raise _IncomparableError(text) from error
 
 
 def _read(ecosystem: str, version: str) -> Any:
+    if not version:
+        raise _IncomparableError("it has no version")
+    if ecosystem not in _READERS:
+        raise _IncomparableError(f"versions of {ecosystem or 'no ecosystem'} have no known order")
     try:
         return _READERS[ecosystem](version)
     except Exception as error:

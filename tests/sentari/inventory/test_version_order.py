@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentari.inventory.queries import Bound, parse_bounds
-from sentari.inventory.version_order import Range, Verdict
+from sentari.inventory.version_order import Range, Verdict, highest_first
 
 # Known answers, each version before the next: from dpkg, rpm, PEP 440, npm's semver, Maven's
 # ComparableVersion 3.9 and NuGet's documentation.
@@ -116,6 +116,23 @@ def test_the_same_text_is_equal_even_where_there_is_no_order():
     for ecosystem in ("conda", "brew", "pypi"):
         assert Range([Bound("==", "abc")]).judge(ecosystem, "abc") == Verdict(True)
         assert Range([Bound("!=", "abc")]).judge(ecosystem, "abc") == Verdict(False)
+
+
+@pytest.mark.parametrize("ecosystem", ASCENDING)
+def test_versions_are_listed_highest_first_and_those_without_an_order_last(ecosystem):
+    versions = ASCENDING[ecosystem]
+    listed = highest_first(
+        ecosystem, ["odd one 2", *versions[::2], "", *versions[1::2], "odd one 10"]
+    )
+    assert listed == [*versions[::-1], "odd one 10", "odd one 2", ""]
+
+
+def test_where_there_is_no_order_numbers_decide():
+    assert highest_first("brew", ["1.9", "1.10", "1.2"]) == ["1.10", "1.9", "1.2"]
+
+
+def test_spellings_of_one_version_are_listed_the_same_way_each_time():
+    assert highest_first("pypi", EQUAL["pypi"]) == highest_first("pypi", EQUAL["pypi"][::-1])
 
 
 ecosystems = st.sampled_from([*ASCENDING, "conda", ""])
