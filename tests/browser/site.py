@@ -20,6 +20,7 @@ REAL = {
     "idle-01": "empty",
     "kiosk": "one-error",
 }
+CLONE = "idle-01"
 HOSTILE = f"<script>alert(1)</script>{'h' * 200}.example"
 TERMS = {
     "tier": "enterprise",
@@ -172,7 +173,10 @@ class Site:
 
     def _add(self, hostname: str, scan: dict[str, Any]) -> dict[str, Any]:
         address = f"192.0.2.{len(self.devices) + 1}"
-        device: dict[str, Any] = self.server.register(hostname, address=address).json()
+        machine_id = "the image's own" if hostname == CLONE else ""
+        if machine_id:
+            self.server.register("gold-image", machine_id, address)
+        device: dict[str, Any] = self.server.register(hostname, machine_id, address).json()
         answer = self.server.upload(device, {**scan, "hostname": hostname})
         assert answer.status_code == 202, answer.text
         self.devices[hostname] = device["device_id"]

@@ -16,6 +16,7 @@ PAGES = {
     "device": "/devices/{web01}?page_size=9",
     "device-hostile": "/devices/{hostile}",
     "device-without-packages": "/devices/{kiosk}",
+    "device-clone": "/devices/{idle-01}",
     "scans": "/devices/{web01}/scans",
     "scan": "/devices/{web01}/scans/{scan}?page_size=12",
     "agent-log": "/devices/{web01}/agent-log?page_size=9",
