@@ -12,6 +12,7 @@ from sentari.inventory.ingestion import APPLIED
 from sentari.inventory.models import Device, Package, ScanEntry
 from sentari.inventory.records import PackageKey
 from sentari.inventory.scan_changes import Change, PackageChange, count_changes, tell_changes
+from sentari.inventory.version_order import compare
 from serverkit.paging import Page
 
 _CHUNK = 500
@@ -61,9 +62,8 @@ def scan_report(session: Session, device: Device, number: str) -> ScanReport | N
         return None
     added, removed = json.loads(scan.changes) if scan.changes else ((), ())
     packages = _packages(session, [*added, *removed])
-    changes = tell_changes(
-        [packages[number] for number in added], [packages[number] for number in removed]
-    )
+    came, went = ([packages[number] for number in numbers] for numbers in (added, removed))
+    changes = tell_changes(came, went, compare)
     return ScanReport(scan, changes)
 
 

@@ -7,7 +7,7 @@ found by what they have in common.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -40,13 +40,18 @@ class PackageChange:
     after: str | None
 
 
-def tell_changes(added: Iterable[PackageKey], removed: Iterable[PackageKey]) -> list[PackageChange]:
+# Ecosystem and two versions: below, at or above 0 as the first comes before the second, or after.
+Compare = Callable[[str, str, str], int]
+
+
+def tell_changes(
+    added: Iterable[PackageKey], removed: Iterable[PackageKey], compare: Compare
+) -> list[PackageChange]:
     """Return the changes, by kind and then by name."""
     came, went = _by_name(added), _by_name(removed)
     found: list[PackageChange] = []
-    for ecosystem, name in came.keys() | went.keys():
-        pairs = _pairs(went[ecosystem, name], came[ecosystem, name])
-        found += [_told(ecosystem, name, before, after) for before, after in pairs]
+    for key in came.keys() | went.keys():
+        found += _steps(key, went[key], came[key], compare)
     return sorted(found, key=_place)
 
 
@@ -65,22 +70,26 @@ def _by_name(keys: Iterable[PackageKey]) -> defaultdict[tuple[str, str], list[st
     return found
 
 
-def _pairs(
-    went: Sequence[str], came: Sequence[str]
-) -> list[tuple[str, None] | tuple[None, str] | tuple[str, str]]:
+def _steps(
+    key: tuple[str, str], went: Sequence[str], came: Sequence[str], compare: Compare
+) -> Iterator[PackageChange]:
     """Put versions that went together with versions that came; what is left stays alone."""
-    if not (went and came):
-        return [*((before, None) for before in went), *((None, after) for after in came)]
+    ecosystem, name = key
     old, new = (sorted(each, key=_order, reverse=True) for each in (went, came))
-    pairs: list[tuple[str, None] | tuple[None, str] | tuple[str, str]] = []
     for before, after in _candidates(old, new):
+        if before not in old or after not in new:
+            continue
+        order = compare(ecosystem, before, after)
         # Two texts for one version are no step in either direction.
-        if before in old and after in new and _order(before)[0] != _order(after)[0]:
+        if order:
             old.remove(before)
             new.remove(after)
-            pairs.append((before, after))
-    pairs += [(before, None) for before in old]
-    return pairs + [(None, after) for after in new]
+            change = Change.UPGRADED if order < 0 else Change.DOWNGRADED
+            yield PackageChange(change, ecosystem, name, before, after)
+    for before in old:
+        yield PackageChange(Change.REMOVED, ecosystem, name, before, None)
+    for after in new:
+        yield PackageChange(Change.ADDED, ecosystem, name, None, after)
 
 
 def _candidates(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, str]]:
@@ -102,17 +111,6 @@ def _in_common(one: str, other: str) -> int:
             break
         count += 1
     return count
-
-
-def _told(ecosystem: str, name: str, before: str | None, after: str | None) -> PackageChange:
-    if before is None:
-        change = Change.ADDED
-    elif after is None:
-        change = Change.REMOVED
-    else:
-        rises = _order(after) > _order(before)
-        change = Change.UPGRADED if rises else Change.DOWNGRADED
-    return PackageChange(change, ecosystem, name, before, after)
 
 
 @lru_cache(maxsize=8_192)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key
+from functools import cmp_to_key, lru_cache
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, NamedTuple
 
@@ -30,6 +30,8 @@ _OPERATORS: dict[str, Callable[[int, int], bool]] = {
 # The library is lenient: it drops blanks, coerces what only begins like a version, and reads
 # digits of every script.
 _PLAIN = re.compile(r"[!-~]+")
+# With as many numbers each, of these every ecosystem thinks the same, and reading them is slow.
+_NUMBERS = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){1,3}", re.ASCII)
 _SEMANTIC = re.compile(r"[v=]?\d+(\.\d+){0,2}([-+].*)?")
 _EPOCH = re.compile(r"\d+:")
 _MAVEN_RELEASE = re.compile(r"[.-]release(?=\Z|[.-])", re.IGNORECASE)
@@ -72,6 +74,23 @@ def highest_first(ecosystem: str, versions: Iterable[str]) -> list[str]:
     ordered.sort(key=cmp_to_key(_order_of), reverse=True)
     others.sort(key=lambda version: (version_key(version), version), reverse=True)
     return [version for _, version in ordered] + others
+
+
+# Packages of one source change their versions together.
+@lru_cache(maxsize=4_096)
+def compare(ecosystem: str, one: str, other: str) -> int:
+    """Return a number below, at or above 0 as one version comes before the other, or after it.
+
+    Where the ecosystem has no order for them, their numbers decide.
+    """
+    plain = _NUMBERS.fullmatch(one) and _NUMBERS.fullmatch(other)
+    if not (plain and one.count(".") == other.count(".")):
+        try:
+            return _sign(_read(ecosystem, one), _read(ecosystem, other))
+        except _IncomparableError:
+            pass
+    left, right = version_key(one), version_key(other)
+    return (left > right) - (left < right)
 
 
 def _order_of(one: tuple[Any, str], other: tuple[Any, str]) -> int:

@@ -2,12 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentari.inventory import scan_changes
 from sentari.inventory.records import PackageKey
-from sentari.inventory.scan_changes import Change, count_changes, tell_changes
+from sentari.inventory.scan_changes import Change, count_changes
+from sentari.inventory.version_order import compare
 
 
 def keys(name, versions, ecosystem="pypi"):
     return [PackageKey(ecosystem, name, version) for version in versions.split()]
+
+
+def tell_changes(came, went):
+    return scan_changes.tell_changes(came, went, compare)
 
 
 def told(went, came):
@@ -56,7 +62,16 @@ def test_versions_side_by_side_are_put_together_by_what_they_have_in_common(went
 
 
 def test_another_spelling_of_the_same_version_is_no_step():
-    assert told("1.0", "1-0") == [">1-0", "1.0>"]
+    assert told("1.0", "1.0.0") == [">1.0.0", "1.0>"]
+
+
+def test_the_ecosystems_own_order_decides_the_direction():
+    (step,) = tell_changes(keys("x", "1:1.0", "deb"), keys("x", "2.0", "deb"))
+    assert step.change == Change.UPGRADED
+    (step,) = tell_changes(keys("x", "1.0~rc1", "deb"), keys("x", "1.0", "deb"))
+    assert step.change == Change.DOWNGRADED
+    (step,) = tell_changes(keys("x", "1.10", "nix"), keys("x", "1.9", "nix"))
+    assert step.change == Change.UPGRADED
 
 
 def test_a_version_may_be_missing():

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentari.inventory.queries import Bound, parse_bounds
-from sentari.inventory.version_order import Range, Verdict, highest_first
+from sentari.inventory.version_order import Range, Verdict, compare, highest_first
 
 # Known answers, each version before the next: from dpkg, rpm, PEP 440, npm's semver, Maven's
 # ComparableVersion 3.9 and NuGet's documentation.
@@ -168,3 +168,34 @@ def test_debians_order_is_dpkgs_own():
         for other in versions[1::2]:
             told = subprocess.run(["dpkg", "--compare-versions", one, "lt", other], check=False)
             assert holds("deb", one, "<", other) == (told.returncode == 0), (one, other)
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "lower", "higher"),
+    [
+        ("deb", "2.0", "1:1.0"),
+        ("deb", "1.0~rc1", "1.0"),
+        ("pypi", "2.0.dev1", "2.0"),
+        ("npm", "1.0.0-rc.1", "1.0.0"),
+        ("npm", "1.9.0", "1.10.0"),
+        ("nix", "1.9", "1.10"),
+        ("pypi", "not a version 9", "not a version 10"),
+        ("", "", "1"),
+    ],
+)
+def test_two_versions_are_compared_wherever_they_come_from(ecosystem, lower, higher):
+    assert compare(ecosystem, lower, higher) < 0 < compare(ecosystem, higher, lower)
+    assert compare(ecosystem, lower, lower) == 0
+
+
+numbers = st.lists(st.integers(0, 30), min_size=2, max_size=4).map(
+    lambda parts: ".".join(map(str, parts))
+)
+
+
+@given(st.sampled_from(["deb", "rpm", "pypi", "npm", "maven", "nuget"]), numbers, numbers)
+def test_plain_numbers_are_compared_as_the_ecosystem_would(ecosystem, one, other):
+    for operator, order in (("<", -1), ("==", 0), (">", 1)):
+        judged = Range((Bound(operator, other),)).judge(ecosystem, one)
+        if not judged.why_not:
+            assert judged.holds is (compare(ecosystem, one, other) == order)
