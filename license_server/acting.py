@@ -5,6 +5,7 @@ from collections.abc import Callable
 from license_server import metrics
 from license_server.access import caller
 from license_server.extensions import current, db, writing
+from license_server.licenses import service as licenses
 from license_server.licenses.writing import Act
 from license_server.notices import service as notices
 from license_server.outbox.service import Run, is_due, send_due
@@ -19,6 +20,18 @@ def act_of(actor: str) -> Act:
 def by_caller() -> Act:
     """Return an act of this moment by the member of staff who sent the request."""
     return act_of(caller().actor)
+
+
+def sign_in_advance(license_id: str, *, seen: int | None = None, remark: str = "") -> str:
+    """Sign a reply that one air-gapped server can be started with."""
+    server, by = current(), by_caller()
+    signer = server.keyring.current(db.session(), int(by.at.timestamp()))
+    issuer_url = server.settings.issuer_url
+    with writing() as session:
+        claims = licenses.presign(
+            session, license_id, issuer_url=issuer_url, act=by, seen=seen, remark=remark
+        )
+    return signer.sign(claims)
 
 
 def deliver_mails() -> None:

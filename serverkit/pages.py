@@ -1,13 +1,14 @@
 """What the pages of both servers need: cookies, form tokens, addresses, caches."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, request, stream_with_context
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
@@ -77,6 +78,13 @@ def safe_next(target: str | None, home: str) -> str:
     parts = urlsplit(target)
     clean = not any(ord(character) < 0x20 for character in target)
     return target if clean and not parts.scheme and not parts.netloc else home
+
+
+def download(pieces: Iterator[str] | Iterator[bytes], filename: str, content_type: str) -> Response:
+    """Answer with a file that is sent while it is made."""
+    response = Response(stream_with_context(pieces), content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
 
 
 def asked_for() -> str | None:

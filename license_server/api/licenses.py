@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 
 from license_server import representations
 from license_server.access import access
-from license_server.acting import by_caller, deliver_mails
+from license_server.acting import by_caller, deliver_mails, sign_in_advance
 from license_server.api.schemas import ReasonInput, TermsInput
-from license_server.extensions import current, db, writing
+from license_server.extensions import db, writing
 from license_server.licenses import service
 from license_server.licenses.store import get_license
 from license_server.rules import Action
@@ -87,12 +87,7 @@ def rekey(license_id: str, json_data: ReasonInput) -> ResponseReturnValue:
 @access(role="approver")
 def presign(license_id: str) -> ResponseReturnValue:
     """Sign a reply that one air-gapped server can be started with."""
-    server, by = current(), by_caller()
-    signer = server.keyring.current(db.session(), int(by.at.timestamp()))
-    issuer_url = server.settings.issuer_url
-    with writing() as session:
-        claims = service.presign(session, license_id, issuer_url=issuer_url, act=by)
-    return {"reply": signer.sign(claims)}, 201, {"Cache-Control": "no-store"}
+    return {"reply": sign_in_advance(license_id)}, 201, {"Cache-Control": "no-store"}
 
 
 def _change_status(license_id: str, action: Action, reason: str) -> ResponseReturnValue:

@@ -18,19 +18,10 @@ LONGEST_NAME, LONGEST_NOTES = 200, 10_000
 def create_customer(
     session: Session, *, name: str, email: str, notes: str = "", at: datetime, actor: str
 ) -> Customer:
-    """Add a customer; InvalidError names the field that cannot be taken."""
-    name = name.strip()
-    if not 1 <= len(name) <= LONGEST_NAME or has_control(name):
-        detail = f"give 1 to {LONGEST_NAME} characters on one line"
-        raise InvalidError((Violation("name", detail),))
-    if len(notes) > LONGEST_NOTES or has_control(notes.replace("\r", "").replace("\n", "")):
-        detail = f"give at most {LONGEST_NOTES} characters without control characters"
-        raise InvalidError((Violation("notes", detail),))
+    """Add a customer; InvalidError names the fields that cannot be taken."""
     customer = Customer(
         id=str(uuid.uuid4()),
-        name=name,
-        email=check_address(email),
-        notes=notes,
+        **_checked(name, email, notes),
         created_at=at,
         created_by=actor,
     )
@@ -41,16 +32,74 @@ def create_customer(
         actor=actor,
         action="CUSTOMER_CREATED",
         target=f"customer:{customer.id}",
-        detail={"name": name, "email": customer.email},
+        detail={"name": customer.name, "email": customer.email},
     )
     return customer
+
+
+def change_customer(
+    session: Session,
+    customer_id: str,
+    *,
+    name: str,
+    email: str,
+    notes: str,
+    at: datetime,
+    actor: str,
+) -> Customer:
+    """Change what is known of a customer; what was signed before keeps the name it has."""
+    customer = session.get(Customer, customer_id, with_for_update=True, populate_existing=True)
+    if customer is None:
+        raise _nobody()
+    changed = {
+        field: value
+        for field, value in _checked(name, email, notes).items()
+        if value != getattr(customer, field)
+    }
+    if not changed:
+        return customer
+    before = {f"{field}_before": getattr(customer, field) for field in changed}
+    for field, value in changed.items():
+        setattr(customer, field, value)
+    # Notes may be long, and are nobody's proof of anything.
+    told = {key: value for key, value in {**before, **changed}.items() if "notes" not in key}
+    record(
+        session,
+        at=at,
+        actor=actor,
+        action="CUSTOMER_CHANGED",
+        target=f"customer:{customer.id}",
+        detail={"fields": sorted(changed), **told},
+    )
+    return customer
+
+
+def _checked(name: str, email: str, notes: str) -> dict[str, str]:
+    found = []
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or has_control(name):
+        found.append(Violation("name", f"give 1 to {LONGEST_NAME} characters on one line"))
+    if len(notes) > LONGEST_NOTES or has_control(notes.replace("\r", "").replace("\n", "")):
+        detail = f"give at most {LONGEST_NOTES} characters without control characters"
+        found.append(Violation("notes", detail))
+    try:
+        email = check_address(email)
+    except InvalidError as error:
+        found.extend(error.violations)
+    if found:
+        raise InvalidError(tuple(found))
+    return {"name": name, "email": email, "notes": notes}
+
+
+def _nobody() -> NotFoundError:
+    return NotFoundError("there is no customer with this id")
 
 
 def get_customer(session: Session, customer_id: str) -> Customer:
     """Return the customer, or raise NotFoundError."""
     customer = session.get(Customer, customer_id)
     if customer is None:
-        raise NotFoundError("there is no customer with this id")
+        raise _nobody()
     return customer
 
 

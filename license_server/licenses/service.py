@@ -1,6 +1,7 @@
 """What staff do to licenses. Every function takes the caller's write transaction; none commits."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -55,21 +56,29 @@ def change_terms(
 
     `seen` is the number of the version that the changes were made to, when somebody looked at it.
     """
-    reason = rules.check_reason(reason)
     row = store.locked_license(session, license_id)
-    rules.next_status(rules.Action.CHANGE_TERMS, rules.Status(row.status))
     latest = store.latest_version(session, license_id)
     rules.check_seen(latest.version, seen)
     terms = store.changed_terms(latest.terms, changes)
-    if terms == latest.terms and store.names_its_customer(latest, row.customer):
-        detail = "this changes nothing: give at least one term that differs"
-        raise InvalidError((Violation("", detail),))
-    rules.check_terms(terms, today=act.today)
+    reason = check_change(row, latest, terms, reason, today=act.today)
     before = store.granted_version(session, license_id)
     version = add_version(session, row, terms, latest.version + 1, reason=reason, act=act)
     _let_mails_follow(session, license_id, before, act)
     note(session, act, "LICENSE_TERMS_CHANGED", row.id, **version_detail(version))
     return version
+
+
+def check_change(
+    row: License, latest: TermsVersion, terms: rules.Terms, reason: str, *, today: date
+) -> str:
+    """Return the reason as it is stored; raise what stands in the way of these new terms."""
+    reason = rules.check_reason(reason)
+    rules.next_status(rules.Action.CHANGE_TERMS, rules.Status(row.status))
+    if terms == latest.terms and store.names_its_customer(latest, row.customer):
+        detail = "this changes nothing: give at least one term that differs"
+        raise InvalidError((Violation("", detail),))
+    rules.check_terms(terms, today=today)
+    return reason
 
 
 def approve(

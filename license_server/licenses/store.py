@@ -186,6 +186,12 @@ def names_its_customer(version: TermsVersion, customer: Customer) -> bool:
     return (version.customer_name, version.customer_email) == (customer.name, customer.email)
 
 
+def stated(version: TermsVersion) -> dict[str, Any]:
+    """Return all that a version says, under the names of its columns."""
+    who = {"customer_name": version.customer_name, "customer_email": version.customer_email}
+    return {**vars(version.terms), **who}
+
+
 def changed_terms(terms: Terms, changes: Mapping[str, Any]) -> Terms:
     """Return the terms with some of them replaced."""
     return Terms(**{**vars(terms), **changes})

@@ -22,14 +22,8 @@ from sentari.inventory.models import Device
 from sentari.inventory.packages import PackageRow
 from sentari.inventory.sbom import CONTENT_TYPE
 from sentari.inventory.text import storable
-from sentari.web.listing import (
-    bad_parameter,
-    device_filter,
-    download,
-    filtering,
-    note,
-    package_filter,
-)
+from sentari.web.listing import bad_parameter, device_filter, filtering, note, package_filter
+from serverkit.pages import download
 from serverkit.paging import Page, page_arguments
 from serverkit.problems import Problem
 

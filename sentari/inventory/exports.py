@@ -1,14 +1,7 @@
-"""Write inventories out, row by row, harmless to the program that opens them.
+"""Write inventories out, row by row, harmless to the program that opens them."""
 
-A CSV cell that a spreadsheet would run as a formula gets an apostrophe in front. So does one that
-begins with a blank, because some programs trim cells before they look at them, and one with a
-full-width sign, which they take for the plain one.
-"""
-
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -21,8 +14,7 @@ from sentari.inventory.models import Device
 from sentari.inventory.packages import Holder, PackageRow, whole_inventory
 from sentari.inventory.purls import purl_of, vendor_of
 from sentari.inventory.sbom import Subject, document_pieces
-
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+from serverkit.csv_files import csv_lines
 
 DEVICE_COLUMNS = (
     "id",
@@ -101,17 +93,6 @@ def _inventory(session: Session, device_uid: str | None) -> Iterator[Holder]:
         session.rollback()
 
 
-def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield a CSV document (RFC 4180, with a heading) in pieces of one line."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(columns)
-    yield _take(buffer)
-    for row in rows:
-        writer.writerow([harmless(cell) for cell in row])
-        yield _take(buffer)
-
-
 def json_lines(rows: Iterable[object]) -> Iterator[str]:
     """Yield one JSON array in pieces of one item."""
     opening = "[\n"
@@ -119,18 +100,6 @@ def json_lines(rows: Iterable[object]) -> Iterator[str]:
         yield opening + json.dumps(row, ensure_ascii=False)
         opening = ",\n"
     yield "[]\n" if opening == "[\n" else "\n]\n"
-
-
-def harmless(cell: object) -> str:
-    """Return a cell as text that no spreadsheet takes for a formula."""
-    if cell is None:
-        return ""
-    if isinstance(cell, datetime):
-        return cell.isoformat()
-    text = str(cell)
-    if isinstance(cell, str) and (text.startswith(_FORMULA) or text[:1].isspace()):
-        return "'" + text
-    return text
 
 
 def device_row(device: Device) -> list[object]:
@@ -186,10 +155,3 @@ def holder_item(holder: Holder) -> dict[str, object]:
 def _joined(holder: Holder, name: str) -> str:
     texts = dict.fromkeys(place[name] for place in holder.locations if name in place)
     return "; ".join(texts)
-
-
-def _take(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text

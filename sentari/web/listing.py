@@ -4,14 +4,16 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 from flask_login import current_user
 
 from sentari.extensions import current, writing
-from sentari.inventory.exports import csv_lines, note_export
+from sentari.inventory.exports import note_export
 from sentari.inventory.filters import DeviceFilter, FilterError, PackageFilter
 from sentari.inventory.scan_changes import Change
 from sentari.inventory.workbooks import CONTENT_TYPE, WorkbookError, write_workbook
+from serverkit.csv_files import csv_lines
+from serverkit.pages import download
 from serverkit.problems import Problem
 
 TABLE_FORMATS = ("csv", "xlsx")
@@ -73,13 +75,6 @@ def table_download(
         return _workbook(name, columns, rows)
     except WorkbookError as error:
         raise Problem(400, "too_many_rows", "Too many rows", str(error)) from error
-
-
-def download(pieces: Iterator[str] | Iterator[bytes], filename: str, content_type: str) -> Response:
-    """Answer with a file that is sent while it is made."""
-    response = Response(stream_with_context(pieces), content_type=content_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return response
 
 
 def note(form: str, what: str) -> None:

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from sentari.inventory.exports import (
     HOLDER_COLUMNS,
-    csv_lines,
-    harmless,
     holder_item,
     holder_row,
     json_lines,
 )
 from sentari.inventory.packages import Holder
+from serverkit.csv_files import csv_lines, harmless
 
 storable = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
 
