@@ -14,7 +14,8 @@ from license_server.extensions import current, db
 from license_server.licenses import store, words
 from license_server.licenses.models import License, TermsVersion
 from license_server.outbox import messages
-from license_server.outbox.store import of_license as mails_of_license
+from license_server.outbox.search import MailFilter
+from license_server.outbox.search import search as search_mails
 from license_server.rules import Action, Status, allows, approval_reasons
 from license_server.staff.roles import APPROVER, SUPPORT
 from license_server.web.licenses.blueprint import blueprint
@@ -48,7 +49,7 @@ def show(license_id: str) -> ResponseReturnValue:
         keys=store.keys(session, row.id),
         activations=rows,
         flags=activations.open_flags(session, [each.id for each in rows]),
-        mails=mails_of_license(session, row.id, limit=_NEWEST),
+        mails=search_mails(session, MailFilter(license_id=row.id), page_size=_NEWEST),
         presigned=store.presigned_replies(session, row.id),
         events=search(session, AuditEvent, events, page_size=_NEWEST),
         now=now,
