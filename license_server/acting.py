@@ -9,6 +9,7 @@ from license_server.licenses import service as licenses
 from license_server.licenses.writing import Act
 from license_server.notices import service as notices
 from license_server.outbox.service import Run, is_due, send_due
+from license_server.signing import ceremony
 
 
 def act_of(actor: str) -> Act:
@@ -59,3 +60,12 @@ def queue_notices() -> int:
     """Queue the notices that are due, and return how many."""
     server = current()
     return notices.queue_due(db.session(), writing, key=server.mail_key, now=server.clock.now())
+
+
+def erase_used_up_keys() -> int:
+    """Erase signing keys that have nothing left to sign, and return how many."""
+    server = current()
+    if not ceremony.used_up(db.session(), server.clock.now()):
+        return 0
+    with writing() as session:
+        return ceremony.erase_used_up(session, at=server.clock.now(), actor="server")

@@ -1,4 +1,4 @@
-"""The background thread of each worker: queue the notices that are due, and send mails."""
+"""The background thread of each worker: send mails, queue notices that are due, erase old keys."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from license_server.acting import queue_notices, send_mails
+from license_server.acting import erase_used_up_keys, queue_notices, send_mails
 from serverkit.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class Background:
         if now >= self._notices_at:
             self._notices_at = now + NOTICES_SECONDS
             queue_notices()
+            erase_used_up_keys()
         if now >= self._mails_at:
             run = send_mails(self._stopping.is_set)
             if run.stalled:

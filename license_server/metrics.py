@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from license_server.activations.models import ActivationFlag
 from license_server.licenses.store import count_by_status
 from license_server.outbox.models import FAILED, QUEUED, OutboxMail
+from license_server.signing.ceremony import key_warnings
 from license_server.signing.models import SigningKey
+from license_server.signing.rules import Warn
 from serverkit.metrics import exposition
 
 _counters = CollectorRegistry()
@@ -57,6 +59,12 @@ def _gauges(session: Session, now: datetime) -> Iterator[Metric]:
     if last is not None:
         text = "When the last signing certificate ends; rotate thirty days before."
         yield _gauge("signing_certificate_expiry_timestamp_seconds", text, last)
+    due = {warning.kind for warning in key_warnings(session, now)}
+    text = "Whether staff should do something about the keys; see keys list."
+    keys = GaugeMetricFamily("license_server_key_warning", text, labels=["warning"])
+    for kind in Warn:
+        keys.add_metric([kind.value], float(kind in due))
+    yield keys
     mails = select(func.count(OutboxMail.id))
     waiting = mails.where(OutboxMail.state == QUEUED)
     yield _gauge("outbox_waiting", "Mails that are not delivered yet.", session.scalar(waiting))

@@ -42,6 +42,7 @@ PURE = (
     "sentari.inventory.spdx_ids",
     "license_server.rules",
     "license_server.check_in_rules",
+    "license_server.signing.rules",
     "license_server.presented",
     "license_server.notices.rules",
     "license_server.outbox.letter",

@@ -20,8 +20,11 @@ from license_server.licenses.models import IssuedKey, TermsVersion
 from license_server.licenses.store import Granted, Opened, open_with
 from license_server.licenses.writing import new_jti
 from license_server.signing.keyring import Signer
+from license_server.signing.models import SigningKey
 from license_token.keys import thumbprint
 from license_token.request import RequestClaims
+
+_NOT_RELEASED = {"released_at": None, "released_by": None, "release_reason": None}
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ def judge(session: Session, request: RequestClaims, desk: Desk) -> Verdict:
     if standing is None:
         detail = "the license waits for the approval of a second person at the vendor"
         raise CheckInRefusedError("approval_pending", detail)
-    if standing.answered_id is not None:
-        return _known_request(caller, standing, desk)
+    if standing.answered_id is not None and _is_repetition(session, caller, standing, desk):
+        return Verdict(caller, standing, desk, binding=None, issued_at=0, marks=())
     binding = _bind(session, caller, standing)
     rules.check_frequency(standing.bound, desk.second)
     issued_at = rules.reply_time(desk.second, standing.bound)
@@ -86,11 +89,20 @@ def judge(session: Session, request: RequestClaims, desk: Desk) -> Verdict:
     return Verdict(caller, standing, desk, binding, issued_at, marks)
 
 
-def _known_request(caller: Caller, standing: Standing, desk: Desk) -> Verdict:
+def _is_repetition(session: Session, caller: Caller, standing: Standing, desk: Desk) -> bool:
+    """Tell whether the answer that the request got before still is its answer.
+
+    It is not when replies are signed under another root since then: a server that goes on asking
+    does not trust the one before, and would get the same bytes for as long as it asks.
+    """
     if standing.answered_thumbprint != caller.thumbprint:
         detail = "this request was made before, under another instance key"
         raise CheckInRefusedError("bad_signature", detail)
-    return Verdict(caller, standing, desk, binding=None, issued_at=0, marks=())
+    query = select(CheckIn.seq, SigningKey.root_kid).join(
+        SigningKey, SigningKey.kid == CheckIn.signing_kid
+    )
+    seq, root_kid = session.execute(query.where(CheckIn.id == standing.answered_id)).one()
+    return seq < standing.seq or root_kid == desk.signer.root_kid
 
 
 def _bind(session: Session, caller: Caller, standing: Standing) -> rules.Binding:
@@ -119,25 +131,42 @@ def _is_clone(session: Session, caller: Caller, bound: rules.Bound | None) -> bo
 
 def settle(session: Session, verdict: Verdict) -> Answered:
     """Bind, count and record the request, and return what its reply is made of."""
+    standing = verdict.standing
     if verdict.binding is None:
         return _repeat(session, verdict)
-    jti, activation_id = new_jti(), verdict.standing.activation_id or str(uuid.uuid4())
+    if standing.answered_id is not None:
+        return _answer_anew(session, verdict, standing.answered_id)
+    jti, activation_id = new_jti(), standing.activation_id or str(uuid.uuid4())
     _write_activation(session, verdict, activation_id, jti)
-    if verdict.binding is not rules.Binding.KNOWN:
-        detail = {
-            "thumbprint": verdict.caller.thumbprint,
-            "after_release": verdict.binding is rules.Binding.AGAIN,
-        }
-        _record_act(session, verdict, activation_id, "ACTIVATION_BOUND", detail)
+    _record_binding(session, verdict, activation_id)
     _flag(session, verdict, activation_id)
     values = _history(verdict, activation_id, jti)
     check_in_store.insert_check_in(session, values)
-    return _answered(
-        verdict,
-        CheckIn(**values),
-        verdict.standing.version,
-        verdict.caller.opened.key_hint,
-    )
+    return _answered(verdict, CheckIn(**values), standing.version, verdict.caller.opened.key_hint)
+
+
+def _record_binding(session: Session, verdict: Verdict, activation_id: str) -> None:
+    if verdict.binding is rules.Binding.KNOWN:
+        return
+    detail = {
+        "thumbprint": verdict.caller.thumbprint,
+        "after_release": verdict.binding is rules.Binding.AGAIN,
+    }
+    _record_act(session, verdict, activation_id, "ACTIVATION_BOUND", detail)
+
+
+def _answer_anew(session: Session, verdict: Verdict, answered_id: int) -> Answered:
+    """Put today's terms, date and key into the answer; number and `jti` stay: it is the same."""
+    row = session.get_one(CheckIn, answered_id)
+    opened = verdict.caller.opened
+    row.issued_at, row.signing_kid = verdict.issued_at, verdict.desk.signer.kid
+    row.terms_version_id, row.status = verdict.standing.version.id, opened.status
+    row.license_key_id = opened.key_id
+    now = verdict.desk.now
+    values = {**_NOT_RELEASED, "last_check_in_at": now, "last_issued_at": verdict.issued_at}
+    check_in_store.update_activation(session, row.activation_id, values)
+    _record_binding(session, verdict, row.activation_id)
+    return _answered(verdict, row, verdict.standing.version, opened.key_hint)
 
 
 def _repeat(session: Session, verdict: Verdict) -> Answered:
@@ -161,9 +190,7 @@ def _write_activation(session: Session, verdict: Verdict, activation_id: str, jt
         "last_issued_at": verdict.issued_at,
         "last_jti": jti,
         "last_but_one_jti": standing.last_jti,
-        "released_at": None,
-        "released_by": None,
-        "release_reason": None,
+        **_NOT_RELEASED,
     }
     if standing.activation_id is not None:
         check_in_store.update_activation(session, activation_id, values)

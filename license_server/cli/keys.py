@@ -1,4 +1,4 @@
-"""flask keys init|rotate|add-root|export-roots|list."""
+"""flask keys init|rotate|add-root|retire-root|export-roots|list."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from license_server.cli.output import CommandError, reports
 from license_server.extensions import current, db, writing
 from license_server.signing import ceremony, root_file
-from license_server.signing.models import SigningKey
+from license_server.signing.models import RootKey, SigningKey
 
 group = AppGroup("keys", help="Root and signing keys.")
 
@@ -19,6 +19,7 @@ _root_file = click.option(
     "--root-file",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
+    prompt="Root file",
     help="The root key's encrypted file; keep it away from this machine.",
 )
 _passphrase_file = click.option(
@@ -75,6 +76,18 @@ def add_root(root_file: Path, passphrase_file: Path | None) -> None:
     click.echo(f"Root {kid} is in {root_file}. Publish the roots again: keys export-roots.")
 
 
+@group.command("retire-root")
+@click.option("--kid", required=True, help="Which root; see keys list.")
+@click.option("--reason", required=True, help="Why, for the audit log.")
+@reports
+def retire_root(kid: str, reason: str) -> None:
+    """Stop publishing a root and rotating with it: its file was lost or stolen."""
+    with writing() as session:
+        now = current().clock.now()
+        ceremony.retire_root(session, kid, reason=reason, at=now, actor="cli")
+    click.echo(f"Root {kid} is retired. Publish the roots again: keys export-roots.")
+
+
 @group.command("rotate")
 @_root_file
 @_passphrase_file
@@ -111,12 +124,18 @@ def export_roots(output: Path | None) -> None:
 @group.command("list")
 @reports
 def list_keys() -> None:
-    """List signing keys, newest first."""
-    for row in db.session().scalars(select(SigningKey).order_by(SigningKey.created_at.desc())):
+    """List roots, then signing keys, newest first, and what should be done about them."""
+    session, now = db.session(), current().clock.now()
+    for root in session.scalars(select(RootKey).order_by(RootKey.created_at.desc())):
+        state = "published" if root.retired_at is None else f"retired {root.retired_at.date()}"
+        click.echo(f"root\t{root.kid}\tsince {root.created_at.date()}\t{state}")
+    for row in session.scalars(select(SigningKey).order_by(SigningKey.created_at.desc())):
         state = "signs" if row.superseded_at is None else "superseded"
         kept = "" if row.private_sealed else ", private half erased"
         days = f"{_day(row.not_before)} to {_day(row.expires)}"
-        click.echo(f"{row.kid}\t{days}\t{state}{kept}\troot {row.root_kid}")
+        click.echo(f"key\t{row.kid}\t{days}\t{state}{kept}\troot {row.root_kid}")
+    for warning in ceremony.key_warnings(session, now):
+        click.echo(f"{warning.text} {warning.advice}", err=True)
 
 
 def _new_root(path: Path, passphrase_file: Path | None) -> PrivateKey:

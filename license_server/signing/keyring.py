@@ -24,6 +24,7 @@ class Signer:
     """One signing key with its certificate."""
 
     kid: str
+    root_kid: str
     private_key: PrivateKey = field(repr=False)
     certificate: str
     not_before: int
@@ -31,9 +32,12 @@ class Signer:
     superseded_at: datetime | None
 
     @property
-    def seniority(self) -> tuple[bool, int]:
-        """Return what is greatest for the key that signs: not superseded, then the newest."""
-        return self.superseded_at is None, self.not_before
+    def seniority(self) -> tuple[bool, int, str]:
+        """Return what is greatest for the key that signs: not superseded, then the newest.
+
+        The `kid` decides between two rotations at once, so that all workers take the same.
+        """
+        return self.superseded_at is None, self.not_before, self.kid
 
     def covers(self, moment: int) -> bool:
         """Tell whether a reply of that moment (seconds since 1970) verifies."""
@@ -84,5 +88,11 @@ class Keyring:
             log.exception("signing key cannot be unsealed; was the secret key changed?")
             return None
         return Signer(
-            row.kid, private_key, row.certificate, row.not_before, row.expires, row.superseded_at
+            kid=row.kid,
+            root_kid=row.root_kid,
+            private_key=private_key,
+            certificate=row.certificate,
+            not_before=row.not_before,
+            expires=row.expires,
+            superseded_at=row.superseded_at,
         )

@@ -11,11 +11,12 @@ from serverkit.database import UtcDateTime
 
 
 class RootKey(db.Model):  # type: ignore[name-defined, misc]
-    """A root that servers pin; its private half is never here."""
+    """A root that servers pin, until it is retired; its private half is never here."""
 
     kid: Mapped[str] = mapped_column(String(43), primary_key=True)
     public_key: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SigningKey(db.Model):  # type: ignore[name-defined, misc]

@@ -80,7 +80,8 @@ def test_a_fresh_server_is_set_up_and_serves_its_first_customer(
     ok(run("keys", "rotate", *files))
     clock.advance(5)
     assert sentari.check_in().kid != first.kid
-    assert len(ok(run("keys", "list")).splitlines()) == 2
+    listed = ok(run("keys", "list")).splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["root", "key", "key"]
     assert "intact" in ok(run("audit", "verify"))
     for secret in (tmp_path / "root.json", *(tmp_path / "mail").iterdir()):
         assert secret.stat().st_mode & 0o077 == 0
@@ -103,6 +104,26 @@ def test_a_passphrase_is_asked_for_twice_when_there_is_no_file(run: Run, tmp_pat
     answer = run("keys", "rotate", "--root-file", str(path), stdin="another passphrase\n")
     assert answer.exit_code == 1
     assert "passphrase is wrong" in answer.stderr
+
+
+def test_a_lost_root_is_replaced_by_the_spare_and_retired(
+    run: Run, tmp_path: Path, roots: RootSet, clock: FakeClock
+) -> None:
+    assert "only one root" in run("keys", "list").stderr
+    typed = f"{PASSPHRASE}\n{PASSPHRASE}\n"
+    spare = ("--root-file", str(tmp_path / "spare.json"))
+    ok(run("keys", "add-root", *spare, stdin=typed))
+    assert run("keys", "list").stderr == ""
+    lost = ("--kid", roots.kids[0], "--reason", "the medium does not read")
+    assert "rotate with another root" in refused(run("keys", "retire-root", *lost))
+    ok(run("keys", "rotate", *spare, stdin=PASSPHRASE + "\n"))
+    assert "export-roots" in ok(run("keys", "retire-root", *lost))
+    assert roots.kids[0] not in ok(run("keys", "export-roots"))
+    assert "retired 2026-11-23" in ok(run("keys", "list"))
+    stranger = ("--kid", "nobody", "--reason", "x")
+    assert "no root with this kid" in refused(run("keys", "retire-root", *stranger))
+    clock.advance(75 * 86_400)
+    assert "ends in 25 days" in run("keys", "list").stderr
 
 
 def test_a_short_passphrase_makes_no_root(run: Run, tmp_path: Path) -> None:

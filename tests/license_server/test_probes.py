@@ -72,12 +72,22 @@ def test_metrics_tell_of_check_ins_licenses_mails_and_the_certificate(
         "license_server_outbox_failed 0.0",
         'license_server_mails_total{kind="license_key",result="sent"}',
         "license_server_open_flags 1.0",
+        'license_server_key_warning{warning="no_certificate"} 0.0',
+        'license_server_key_warning{warning="no_spare_root"} 1.0',
         f"license_server_signing_certificate_expiry_timestamp_seconds {float(expires)}",
     ):
         found = [seen for seen in text.splitlines() if seen.startswith(line.rsplit(" ", 1)[0])]
         assert found, line
         if " " in line:
             assert float(found[0].split()[-1]) == float(line.split()[-1])
+
+
+def test_a_rotation_that_is_due_shows_in_the_metrics(server: Flask, clock: FakeClock) -> None:
+    series = 'license_server_key_warning{warning="rotation_due"}'
+    clock.advance(70 * 86_400 - 1)
+    assert f"{series} 0.0" in server.test_client().get("/metrics").text
+    clock.advance(1)
+    assert f"{series} 1.0" in server.test_client().get("/metrics").text
 
 
 def test_metrics_are_for_the_machine_itself_or_for_who_has_the_token(

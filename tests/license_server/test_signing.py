@@ -3,12 +3,15 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from nacl.signing import SigningKey as PrivateKey
 from sqlalchemy import select, update
 
+from license_server.audit import AuditEvent
+from license_server.background import NOTICES_SECONDS, Background
 from license_server.errors import ConflictError, UnavailableError
 from license_server.extensions import current, db, writing
 from license_server.signing import ceremony
@@ -219,10 +222,34 @@ def test_a_key_that_has_nothing_left_to_sign_is_erased(
     for _ in range(3):
         clock.advance(31 * DAY)
         rotate(server, root)
+    assert kept(server) == [False, False, True, True]
+
+
+def test_a_key_that_has_nothing_left_to_sign_is_erased_without_a_rotation(
+    server: Flask, root: PrivateKey, clock: FakeClock
+) -> None:
+    rotate(server, root)
+    clock.advance(30 * DAY - 1)
+    thread = Background(server.app_context, clock, lambda: 0.5)
+    thread.tick()
+    assert kept(server) == [True, True]
+    clock.advance(NOTICES_SECONDS)
+    thread.tick()
+    assert kept(server) == [False, True]
+    # A clock that is years ahead does not cost the server its only key.
+    clock.advance(3000 * DAY)
+    thread.tick()
+    assert kept(server) == [False, True]
+    with server.app_context():
+        event = db.session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc())).first()
+        assert (event.action, event.actor) == ("SIGNING_KEY_ERASED", "server")
+
+
+def kept(server: Flask) -> list[bool]:
+    """Of which keys, the oldest first, the private half is still there."""
     with server.app_context():
         query = select(SigningKey.private_sealed).order_by(SigningKey.created_at)
-        kept = [sealed is not None for sealed in db.session.scalars(query)]
-    assert kept == [False, False, True, True]
+        return [sealed is not None for sealed in db.session.scalars(query)]
 
 
 def test_a_spare_root_takes_over_for_servers_that_pin_it(
@@ -239,6 +266,46 @@ def test_a_spare_root_takes_over_for_servers_that_pin_it(
     assert read_reply(answer.text, published)
     with pytest.raises(LicenseTokenError):
         read_reply(answer.text, sentari.roots)
+
+
+def test_a_request_is_answered_anew_when_replies_are_signed_under_another_root_since(
+    server: Flask,
+    sentari: CustomerServer,
+    issuer: Api,
+    license_: dict[str, Any],
+    root: PrivateKey,
+    clock: FakeClock,
+) -> None:
+    spare = PrivateKey.generate()
+    with server.app_context(), writing() as session:
+        ceremony.register_root(session, spare, at=clock.now() + timedelta(seconds=1), actor="test")
+        both = ceremony.root_set(session)
+    request = sentari.request()
+    first = read_reply(sentari.send(request).text, both)
+    issuer.post(f"/api/v1/licenses/{license_['id']}/suspend", {"reason": "unpaid"})
+    rotate(server, root)
+    clock.advance(DAY)
+    assert read_reply(sentari.send(request).text, both) == first
+    rotate(server, spare)
+    clock.advance(5)
+    again = sentari.send(request)
+    second = read_reply(again.text, RootSet.of(bytes(spare.verify_key)))
+    # The same reply in number, name and nonce, with what is granted now and from now on.
+    assert (second.claims.seq, second.claims.jti) == (first.claims.seq, first.claims.jti)
+    assert second.claims.nonce == first.claims.nonce
+    assert second.claims.terms.status == "suspended"
+    assert second.claims.issued_at == int(clock.now().timestamp())
+    clock.advance(60)
+    assert sentari.send(request).data == again.data
+    # What is older than the newest answer is nobody's to wait for any more.
+    sentari.previous = first.claims.jti
+    newest = sentari.request()
+    assert sentari.send(newest).status_code == 200
+    rotate(server, root)
+    clock.advance(5)
+    assert sentari.send(request).data == again.data
+    assert issuer.activations(license_)[0]["flags"] == []
+    assert read_reply(sentari.send(newest).text, sentari.roots).claims.seq == 2
 
 
 def test_of_two_keys_the_newer_one_signs(server: Flask, root: PrivateKey, clock: FakeClock) -> None:

@@ -107,6 +107,7 @@ def test_migrations_take_the_rows_of_the_first_schema_along(first_schema: Flask)
             f"'m', 'l', 'license_key', 'it@example.com', 'x', NULL, 'sent', 1, '{at}', NULL,"
             f" '{at}', '{at}'"
         ),
+        "root_key": f"'{'r' * 43}', '{'0' * 64}', '{at}'",
         "staff": f"1, 'ann@x.example', 'hash', 'issuer', '{at}', NULL",
         "staff_token": f"1, 1, 'laptop', '{'b' * 64}', 'abcde', '{at}', NULL, NULL",
     }
