@@ -1,10 +1,14 @@
 """Queue the notices that are due, each with the record of it in one transaction."""
 
+import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from license_server.activations.models import Activation
+from license_server.activations.store import get_activation
+from license_server.errors import LicenseServerError
 from license_server.licenses.models import License, TermsVersion
 from license_server.licenses.store import current_key, granted_version, locked_license
 from license_server.notices import rules, store
@@ -16,6 +20,8 @@ from license_server.outbox.service import Draft, cancel, queue
 from license_server.rules import Status
 from serverkit.database import Writing
 
+log = logging.getLogger(__name__)
+
 
 def queue_due(session: Session, writing: Writing, *, key: bytes, now: datetime) -> int:
     """Queue what is due at `now` and return how many notices that are.
@@ -24,17 +30,22 @@ def queue_due(session: Session, writing: Writing, *, key: bytes, now: datetime) 
     with its license's row locked, so that of several who look at once one queues it.
     """
     licenses, activations = _candidates(session, now)
+    announcements = [
+        *(partial(_announce_expiry, license_id=each) for each in licenses),
+        *(partial(_announce_silence, activation_id=each) for each in activations),
+    ]
     queued = 0
-    for license_id in licenses:
-        with writing() as locking:
-            queued += _announce_expiry(locking, license_id, key=key, now=now)
-    for license_id, activation_id in activations:
-        with writing() as locking:
-            queued += _announce_silence(locking, license_id, activation_id, key=key, now=now)
+    for announce in announcements:
+        try:
+            with writing() as locking:
+                queued += announce(locking, key=key, now=now)
+        except LicenseServerError:
+            # Of a license that contradicts itself nothing is said; the others are not held up.
+            log.exception("a notice could not be decided; staff must look at the license")
     return queued
 
 
-def _candidates(session: Session, now: datetime) -> tuple[list[str], list[tuple[str, str]]]:
+def _candidates(session: Session, now: datetime) -> tuple[list[str], list[str]]:
     dates = store.expiring(session, now.date())
     told = store.told(session, list(dates))
     licenses = [
@@ -43,20 +54,14 @@ def _candidates(session: Session, now: datetime) -> tuple[list[str], list[tuple[
         if rules.due_threshold(expires_at, told.get((license_id, expires_at), ()), now)
     ]
     activations = [
-        (activation.license_id, activation.id)
+        activation.id
         for activation, days in store.quiet(session, now)
         if rules.is_silent(activation.last_check_in_at, days, now)
-        and _runs(granted_version(session, activation.license_id), now)
     ]
     return licenses, activations
 
 
-def _runs(version: TermsVersion | None, now: datetime) -> bool:
-    """Tell whether terms are in force: of an expired license nobody expects a check-in."""
-    return version is not None and version.expires_at > now.date()
-
-
-def _announce_expiry(session: Session, license_id: str, *, key: bytes, now: datetime) -> bool:
+def _announce_expiry(session: Session, *, license_id: str, key: bytes, now: datetime) -> bool:
     license_, version = _in_force(session, license_id)
     if version is None:
         return False
@@ -84,12 +89,10 @@ def _announce_expiry(session: Session, license_id: str, *, key: bytes, now: date
     return True
 
 
-def _announce_silence(
-    session: Session, license_id: str, activation_id: str, *, key: bytes, now: datetime
-) -> bool:
-    license_, version = _in_force(session, license_id)
+def _announce_silence(session: Session, *, activation_id: str, key: bytes, now: datetime) -> bool:
+    license_, version = _in_force(session, get_activation(session, activation_id).license_id)
     found = store.quiet(session, now, activation_id)
-    if version is None or not _runs(version, now) or not found:
+    if version is None or not found:
         return False
     [(activation, days)] = found
     if not rules.is_silent(activation.last_check_in_at, days, now):

@@ -4,10 +4,11 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from license_server.activations.models import Activation, CheckIn
-from license_server.licenses.models import License, TermsApproval, TermsVersion
+from license_server.licenses.models import License, TermsVersion
+from license_server.licenses.store import GRANTED
 from license_server.notices.models import ExpiryNotice, SilenceNotice
 from license_server.notices.rules import THRESHOLD_DAYS
 from license_server.rules import Status
@@ -16,29 +17,31 @@ from license_server.rules import Status
 _SHORTEST_SILENCE = timedelta(days=1) / 2
 
 
-def expiring(session: Session, today: date) -> dict[str, date]:
-    """Return the active licenses whose granted terms end within the longest threshold."""
+def _granted() -> type[TermsVersion]:
+    """Return the terms in force of each license that has some, as an entity to select from."""
     newest = (
         select(TermsVersion.license_id, func.max(TermsVersion.version).label("version"))
-        .outerjoin(TermsApproval, TermsApproval.terms_version_id == TermsVersion.id)
-        .where(TermsVersion.approval_required.is_(False) | TermsApproval.approved_at.is_not(None))
+        .outerjoin(TermsVersion.approval)
+        .where(GRANTED)
         .group_by(TermsVersion.license_id)
         .subquery()
     )
+    same = and_(
+        newest.c.license_id == TermsVersion.license_id, newest.c.version == TermsVersion.version
+    )
+    return aliased(TermsVersion, select(TermsVersion).join(newest, same).subquery())
+
+
+def expiring(session: Session, today: date) -> dict[str, date]:
+    """Return the active licenses whose granted terms end within the longest threshold."""
+    granted = _granted()
     query = (
-        select(TermsVersion.license_id, TermsVersion.expires_at)
-        .join(
-            newest,
-            and_(
-                newest.c.license_id == TermsVersion.license_id,
-                newest.c.version == TermsVersion.version,
-            ),
-        )
-        .join(License, License.id == TermsVersion.license_id)
+        select(granted.license_id, granted.expires_at)
+        .join(License, License.id == granted.license_id)
         .where(
             License.status == Status.ACTIVE.value,
-            TermsVersion.expires_at > today,
-            TermsVersion.expires_at <= today + timedelta(days=max(THRESHOLD_DAYS) + 1),
+            granted.expires_at > today,
+            granted.expires_at <= today + timedelta(days=max(THRESHOLD_DAYS) + 1),
         )
     )
     return {row.license_id: row.expires_at for row in session.execute(query)}
@@ -58,11 +61,14 @@ def quiet(
 ) -> list[tuple[Activation, int]]:
     """Return activations whose silence may be announced, with the offline days they were given.
 
-    Those are the days of the last reply: what was granted since has not reached the server.
+    Those are the days of the last reply: what was granted since has not reached the server. Of
+    an expired license nobody expects a check-in.
     """
+    granted = _granted()
     query = (
         select(Activation, TermsVersion.max_offline_days)
         .join(License, License.id == Activation.license_id)
+        .join(granted, granted.license_id == License.id)
         .join(
             CheckIn,
             and_(CheckIn.activation_id == Activation.id, CheckIn.seq == Activation.seq),
@@ -77,6 +83,7 @@ def quiet(
         )
         .where(
             License.status == Status.ACTIVE.value,
+            granted.expires_at > now.date(),
             Activation.released_at.is_(None),
             Activation.last_check_in_at <= now - _SHORTEST_SILENCE,
             SilenceNotice.id.is_(None),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from license_server.acting import queue_notices
@@ -16,6 +16,7 @@ from license_server.extensions import current, db, writing
 from license_server.notices.models import ExpiryNotice, SilenceNotice
 from license_server.outbox.models import NOTICES, OutboxMail
 from license_token.keys import RootSet
+from serverkit.database import writable
 from tests.clocks import NOON, FakeClock
 from tests.license_server.cast import AIRGAP, Api, CustomerServer
 from tests.license_server.conftest import api_of
@@ -241,6 +242,20 @@ def test_the_database_itself_refuses_a_second_notice(each_server: Flask, office:
                 license_id=license_["id"], expires_at=date(2026, 12, 13), days=30, created_at=NOON
             )
         )
+
+
+def test_a_license_that_contradicts_itself_holds_up_no_other(
+    server: Flask, issuer: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    expiring(issuer, 20, max_devices=None)
+    expiring(issuer, 20)
+    with server.app_context(), writable(db.engine.connect()) as connection, connection.begin():
+        connection.execute(text("DROP TRIGGER terms_version_no_update"))
+        connection.execute(text("PRAGMA ignore_check_constraints = ON"))
+        connection.execute(text("UPDATE terms_version SET approval_required = false"))
+        connection.execute(text("PRAGMA ignore_check_constraints = OFF"))
+    assert look(server) == 1
+    assert "staff must look at the license" in caplog.text
 
 
 # Silence

@@ -1,5 +1,7 @@
 """Mails wait with the change that caused them, are retried, and leave no key behind."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -262,6 +264,17 @@ def test_a_late_failure_does_not_undo_what_another_sender_delivered(
     assert send(each_server, Overtaken()).counts == PUT_OFF
     assert newest(each_server).state == "sent"
     assert len(postman.delivered) == 1
+
+
+def test_several_senders_at_once_deliver_each_mail_once(
+    each_server: Flask, license_id: str, postman: Postman, make_server: Callable[..., Flask]
+) -> None:
+    mail_ids = [put(each_server, license_id) for _ in range(12)]
+    other = make_server(each_server.config["SQLALCHEMY_DATABASE_URI"])
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda app: send(app, postman), [each_server, other] * 2))
+    assert sum(run.total("sent") for run in runs) == 12
+    assert sorted(mail.id for mail in postman.delivered) == sorted(mail_ids)
 
 
 def test_staff_retry_a_failed_mail_to_the_address_the_customer_has_now(
