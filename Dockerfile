@@ -27,7 +27,7 @@ USER 10001:0
 VOLUME /var/lib/sentari-license-server
 EXPOSE 8001
 HEALTHCHECK --interval=30s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8001/healthz', timeout=2)"]
+    CMD ["python", "-m", "serverkit.healthcheck", "LICENSE_SERVER_", "8001"]
 CMD ["gunicorn", "--config", "license_server/gunicorn.conf.py"]
 
 FROM base AS server
@@ -50,5 +50,5 @@ RUN if [ -n "$LICENSE_ROOTS_JSON" ]; then \
 USER 10001:0
 VOLUME /var/lib/sentari
 HEALTHCHECK --interval=30s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+    CMD ["python", "-m", "serverkit.healthcheck", "SENTARI_", "8000"]
 CMD ["gunicorn"]

@@ -1,5 +1,7 @@
 """Run Sentari and a local license server with a demo customer: what `make run` calls.
 
+SENTARI_TLS=self serves TLS; no other setting is taken from outside.
+
 Everything lives under var/ and is kept: a later run finds its users, license and inventory.
 """
 
@@ -8,6 +10,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -88,12 +91,19 @@ def environments(
         "SENTARI_BOOTSTRAP_ADMIN_PASSWORD": demo["admin_password"],
         "SENTARI_ENROLLMENT_TOKEN": demo["enrollment_token"],
     }
+    if tls := os.environ.get("SENTARI_TLS"):
+        server["SENTARI_TLS"] = tls
     return outside, vendor, server
 
 
 def vendor_command(environment: Environment, *arguments: str) -> str:
     """Run one command of the license server and return what it printed."""
-    command = [str(BIN / "flask"), "--app", "license_server", *arguments]
+    return flask_command("license_server", environment, *arguments)
+
+
+def flask_command(app: str, environment: Environment, *arguments: str) -> str:
+    """Run one command of a server and return what it printed."""
+    command = [str(BIN / "flask"), "--app", app, *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -128,12 +138,14 @@ def start(
             [str(BIN / "gunicorn"), *arguments], cwd=ROOT, env=environment,
             stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
+    # Only this machine answers here, and its CA may be made just now.
+    context = ssl._create_unverified_context() if probe.startswith("https:") else None
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RunError(f"{name} stopped at once; its log is {log}")
         try:
-            with urllib.request.urlopen(probe, timeout=2):
+            with urllib.request.urlopen(probe, timeout=2, context=context):
                 return process
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
@@ -162,7 +174,7 @@ def issue_demo_license(environment: Environment) -> str:
 SUMMARY = """
   Sentari           {url}
   License server    {issuer}
-
+{tls}
   Admin             {admin_email}
   Password          {admin_password}
 
@@ -170,7 +182,8 @@ SUMMARY = """
                     Paste it under Settings → License: {url}/settings/license
 
   Enrollment token  {enrollment_token}
-  Enroll a device   curl -s {url}/api/v1/agent/register -H 'Content-Type: application/json' \\
+  Enroll a device   curl -s{trust} {url}/api/v1/agent/register \\
+                      -H 'Content-Type: application/json' \\
                       -d '{{"hostname":"web01","os":"linux","arch":"amd64","agent_version":"1.0.0",
                            "machine_id":"","csr":"","enrollment_token":"{enrollment_token}"}}'
 
@@ -182,6 +195,22 @@ SUMMARY = """
   The command line on this data: set -a; . {data}/demo.env; set +a; .venv/bin/flask --app app --help
   Ctrl-C stops both servers.
 """
+
+
+TLS_SUMMARY = """
+  TLS certificate   SHA-256 {server}
+                    Agents pin it; its CA is {ca}
+"""
+
+
+def describe_tls(data: Path, environment: Environment) -> dict[str, str]:
+    """Return what the summary says of TLS, and what makes curl trust it."""
+    if "SENTARI_TLS" not in environment:
+        return {"tls": "", "trust": ""}
+    ca = str(data / "ca.pem")
+    flask_command("app", environment, "ca", "export", "--output", ca)
+    shown = json.loads(flask_command("app", environment, "ca", "show-fingerprint", "--json"))
+    return {"tls": TLS_SUMMARY.format(server=shown["server"], ca=ca), "trust": f" --cacert {ca}"}
 
 
 def main() -> int:
@@ -204,10 +233,10 @@ def main() -> int:
         )
         private_file(data / "demo.env", "".join(f"{k}='{v}'\n" for k, v in server.items()))
         server_environment = outside | server | {"RUN_LOG": str(data / "sentari.log")}
-        processes.append(
-            start("Sentari", ["--bind", address], server_environment, f"http://{address}/readyz")
-        )
-        print(SUMMARY.format(url=f"http://{address}", issuer=issuer, data=data, **demo), flush=True)
+        url = f"{'https' if 'SENTARI_TLS' in server else 'http'}://{address}"
+        processes.append(start("Sentari", ["--bind", address], server_environment, f"{url}/readyz"))
+        tls = describe_tls(data, server_environment)
+        print(SUMMARY.format(url=url, issuer=issuer, data=data, **demo, **tls), flush=True)
         return wait_for_end(processes)
     finally:
         stop(processes)

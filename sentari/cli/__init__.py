@@ -2,11 +2,12 @@
 
 from flask import Flask
 
-from sentari.cli import audit, database, device, enrollment, inventory, user
+from sentari.cli import audit, ca, database, device, enrollment, inventory, user
 from sentari.cli.license import group as license_group
 
 GROUPS = (
     audit.group,
+    ca.group,
     database.group,
     device.group,
     enrollment.group,

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import trustme
 
 from sentari.config import Settings
 from serverkit.settings import SettingsError
@@ -57,7 +58,9 @@ def test_the_secret_key_has_a_least_length(tmp_path: Path, length: int, taken: b
         ("SENTARI_CA_BUNDLE", "/nowhere/ca.pem"),
         ("SENTARI_TRUSTED_PROXIES", "11"),
         ("SENTARI_MTLS_REQUIRED", "false"),
+        ("SENTARI_TLS", "yes"),
         ("SENTARI_TLS_CERT", "/nowhere/tls.pem"),
+        ("SENTARI_TLS_CA_FILE", "/nowhere/ca.pem"),
         ("SENTARI_PUBLIC_URL", "sentari.example.com"),
         ("SENTARI_LOG_LEVEL", "loud"),
         ("SENTARI_LOG_FORMAT", "xml"),
@@ -107,3 +110,63 @@ def test_no_secret_is_in_the_settings_text(tmp_path: Path) -> None:
     assert "kkkk" not in text
     assert "pw" not in text
     assert "scrape" not in text
+
+
+def ca_file(tmp_path: Path, count: int = 1) -> tuple[str, str]:
+    """A file with certificates of other CAs, and their PEM."""
+    pem = "".join(trustme.CA().cert_pem.bytes().decode() for _ in range(count))
+    (tmp_path / "ca.pem").write_text(pem)
+    return str(tmp_path / "ca.pem"), pem
+
+
+def test_the_server_speaks_tls_by_itself_or_with_a_certificate_but_not_both(tmp_path: Path) -> None:
+    assert not settings(tmp_path).serves_tls
+    assert settings(tmp_path, SENTARI_TLS="self").serves_tls
+    path, _ = ca_file(tmp_path)
+    own = {"SENTARI_TLS_CERT": path, "SENTARI_TLS_KEY": path}
+    assert settings(tmp_path, **own).serves_tls
+    with pytest.raises(SettingsError) as refusal:
+        settings(tmp_path, SENTARI_TLS="self", **own)
+    assert refusal.value.variable == "SENTARI_TLS"
+
+
+def test_of_a_ca_file_the_certificates_are_taken_and_nothing_else(tmp_path: Path) -> None:
+    path, pem = ca_file(tmp_path, 2)
+    Path(path).write_text("comment\n" + pem + "-----BEGIN PRIVATE KEY-----\nAAAA\n")
+    assert settings(tmp_path, SENTARI_TLS_CA_FILE=path).tls_ca == pem
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
+def test_a_ca_file_without_a_certificate_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ca.pem").write_bytes(content)
+    with pytest.raises(SettingsError, match="no readable certificate"):
+        settings(tmp_path, SENTARI_TLS_CA_FILE=str(tmp_path / "ca.pem"))
+
+
+def test_a_ca_file_has_a_limit(tmp_path: Path) -> None:
+    path, pem = ca_file(tmp_path)
+    Path(path).write_text(pem + "\n" * (256 * 1024 - len(pem)))
+    assert settings(tmp_path, SENTARI_TLS_CA_FILE=path).tls_ca == pem
+    Path(path).write_text(pem + "\n" * (256 * 1024 - len(pem) + 1))
+    with pytest.raises(SettingsError, match="larger than"):
+        settings(tmp_path, SENTARI_TLS_CA_FILE=path)
+
+
+def test_agents_that_would_not_trust_the_certificate_are_warned_of(tmp_path: Path) -> None:
+    path, _ = ca_file(tmp_path)
+    secret = {"SENTARI_PROXY_AUTH_SECRET": "a secret of sixteen characters"}
+    [warning] = settings(tmp_path, **secret).warnings
+    assert "SENTARI_TLS_CA_FILE" in warning
+    assert not settings(tmp_path, SENTARI_TLS_CA_FILE=path, **secret).warnings
+    secret["SENTARI_PROXY_AUTH_SECRET"] = "guessed"
+    [warning] = settings(tmp_path, SENTARI_TLS_CA_FILE=path, **secret).warnings
+    assert "guessed" not in warning.replace("to be guessed", "")
+
+
+def test_the_terminators_secret_may_come_from_a_file_and_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("shared with nginx\n")
+    found = settings(tmp_path, SENTARI_PROXY_AUTH_SECRET_FILE=str(tmp_path / "secret"))
+    assert found.proxy_auth_secret == "shared with nginx"
+    assert "nginx" not in repr(found)
