@@ -6,9 +6,10 @@ bin=.venv/bin
 # Every server that a test starts would compile all modules again.
 unset PYTHONDONTWRITEBYTECODE
 
-# Debian's chromium for the browser tests, squid for the proxies' tests.
-for package in chromium squid-openssl; do
+# Debian's chromium for the browser tests, squid for the proxies' tests, nginx for the terminator's.
+for package in chromium squid-openssl nginx-light; do
   program=${package%-openssl}
+  program=${program%-light}
   if command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ]; then continue; fi
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing $program ..."

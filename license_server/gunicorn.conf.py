@@ -20,7 +20,7 @@ from serverkit.schema import SchemaError
 wsgi_app = "license_server:create_app()"
 bind = "0.0.0.0:8001"
 workers = 2
-worker_class = "gthread"
+worker_class = "serverkit.gunicorn_worker.PatientWorker"
 logger_class = RootLogger
 threads = 4
 timeout = 60

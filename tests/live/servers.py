@@ -14,6 +14,8 @@ from typing import Any
 
 import requests
 
+from serverkit.healthcheck import status_of
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 ADMIN = "admin@example.com"
@@ -57,11 +59,12 @@ class Process:
     port: int
     log: Path
     arguments: tuple[str, ...] = ()
+    scheme: str = "http"
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def start(self, *, wait: bool = True) -> None:
         with self.log.open("ab") as output:
@@ -81,9 +84,9 @@ class Process:
             assert self.process is not None
             assert self.process.poll() is None, self.log.read_text()[-4000:]
             try:
-                if requests.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                if status_of(self.port, tls=self.scheme == "https", path="/readyz") == 200:
                     return
-            except requests.ConnectionError:
+            except OSError:
                 pass
             time.sleep(0.05)
         raise AssertionError(f"not ready: {self.log.read_text()[-4000:]}")
@@ -187,11 +190,23 @@ class Server:
         )
         arguments = ("--workers", str(workers))
         self.server = Process(self.env, free_port(), directory / "log", arguments)
+        if {"SENTARI_TLS", "SENTARI_TLS_CERT"} & settings.keys():
+            self.server.scheme = "https"
         self.token = ""
 
     @property
     def url(self) -> str:
         return self.server.url
+
+    @property
+    def verify(self) -> str | bool:
+        """What a client trusts: under TLS the exported internal CA."""
+        if self.server.scheme == "http":
+            return True
+        path = self.directory / "ca.pem"
+        if not path.exists():
+            self.flask("ca", "export", "--output", str(path))
+        return str(path)
 
     @property
     def database(self) -> Path:
@@ -208,6 +223,8 @@ class Server:
         """A signed-in admin without a browser's engine."""
         session = requests.Session()
         session.trust_env = False
+        session.verify = self.verify
+        session.headers["Referer"] = self.url  # asked for with forms under TLS
         page = session.get(f"{self.url}/login", timeout=20).text
         form = {"email": ADMIN, "password": PASSWORD, "csrf_token": form_token(page)}
         answer = session.post(f"{self.url}/login", data=form, timeout=20, allow_redirects=False)
@@ -242,7 +259,7 @@ class Server:
         }
         headers = {"X-Forwarded-For": address} if address else {}
         path = f"{self.url}/api/v1/agent/register"
-        return requests.post(path, json=body, headers=headers, timeout=30)
+        return requests.post(path, json=body, headers=headers, timeout=30, verify=self.verify)
 
     def upload(
         self, device: dict[str, Any], document: dict[str, Any], path: str = "scan"
@@ -255,15 +272,18 @@ class Server:
                 "Content-Type": "application/json",
             },
             timeout=60,
+            verify=self.verify,
         )
 
     def license(self) -> dict[str, Any]:
-        found: dict[str, Any] = requests.get(f"{self.url}/api/v1/license", timeout=20).json()
+        answer = requests.get(f"{self.url}/api/v1/license", timeout=20, verify=self.verify)
+        found: dict[str, Any] = answer.json()
         return found
 
     def state(self) -> str:
         """The license state that the worker that answers sees; not rate limited."""
-        answer = requests.get(f"{self.url}/api/v1/agent/license-map", timeout=20)
+        path = f"{self.url}/api/v1/agent/license-map"
+        answer = requests.get(path, timeout=20, verify=self.verify)
         return answer.headers["X-Sentari-License-State"]
 
 
