@@ -73,3 +73,12 @@ function takeOver(part, page) {
 }
 
 for (const part of document.querySelectorAll("[data-look-again]")) lookAgain(part);
+
+// Who follows a link within the page from a navigation that lies over it wants to see the place.
+for (const navigation of document.querySelectorAll("nav[popover]")) {
+  navigation.addEventListener("click", (event) => {
+    if (event.target.closest("a[href^='#']") && navigation.matches(":popover-open")) {
+      navigation.hidePopover();
+    }
+  });
+}

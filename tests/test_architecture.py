@@ -33,6 +33,7 @@ PURE = (
     "sentari.agents.audit_chain",
     "sentari.agents.audit_shipment",
     "sentari.agents.enroll_commands",
+    "sentari.api.reference",
     "sentari.inventory.scan",
     "sentari.inventory.changes",
     "sentari.inventory.scan_changes",

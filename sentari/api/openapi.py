@@ -76,6 +76,8 @@ def register_openapi(app: APIFlask) -> None:
         # The document is made once: it must not name the host that the first asker sent.
         spec.pop("servers", None)
         spec["info"]["description"] = _ABOUT
+        # Several blueprints may share a tag, which is to be there once.
+        spec["tags"] = list({tag["name"]: tag for tag in spec["tags"]}.values())
         spec["components"] = {
             "schemas": _schemas(models),
             "responses": {"Problem": _problem("Refused; `code` says why.")},

@@ -5,6 +5,7 @@ from flask_login import AnonymousUserMixin
 
 from sentari.web import (
     account,
+    api_docs,
     api_tokens,
     audit,
     devices,
@@ -20,6 +21,7 @@ from serverkit.problems import Problem
 
 BLUEPRINTS = (
     account.blueprint,
+    api_docs.blueprint,
     api_tokens.blueprint,
     audit.blueprint,
     devices.blueprint,

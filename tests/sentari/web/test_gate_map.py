@@ -26,6 +26,7 @@ OPEN = {
     "account.logout",
     "account.setup",
     "agent.license_map",
+    "api_docs.show",
     "agent.policy_map",
     "agent.renew",
     "license.check_in_now",
