@@ -5,10 +5,11 @@ import socket
 import ssl
 from pathlib import Path
 
+from cryptography import x509
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from sentari.agents.authority import Authority, certificate_pem
+from sentari.agents.authority import Authority, certificate_pem, fingerprint
 from sentari.agents.authority_store import AuthorityError
 from sentari.agents.server_tls import (
     FILE_NAME,
@@ -54,6 +55,21 @@ def tls_files(settings: Settings) -> tuple[str, str]:
         return str(settings.tls_cert), str(settings.tls_key)
     own = str(settings.tls_directory / FILE_NAME)
     return own, own
+
+
+def served_fingerprint(settings: Settings) -> str | None:
+    """Return the SHA-256 of the certificate that this server serves, which agents pin when they
+    enroll; None when it serves no TLS. Raises TlsError when there is no such certificate."""
+    if not settings.serves_tls:
+        return None
+    path = Path(tls_files(settings)[0])
+    try:
+        # Of a chain the first one is the server's own.
+        return fingerprint(x509.load_pem_x509_certificates(path.read_bytes())[0])
+    except OSError as error:
+        raise TlsError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TlsError(f"{path} holds no certificate") from error
 
 
 def client_ca(app: Flask) -> str:

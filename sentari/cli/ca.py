@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 
 from sentari.agents.authority import certificate_pem, fingerprint
 from sentari.extensions import current, db
-from sentari.startup_tls import tls_files
+from sentari.startup_tls import TlsError, served_fingerprint
 from serverkit.commands import CommandError, print_json, reports
 
 group = AppGroup("ca", help="The internal CA and the server's own certificate.")
@@ -16,11 +16,11 @@ group = AppGroup("ca", help="The internal CA and the server's own certificate.")
 
 @group.command("show-fingerprint")
 @click.option("--json", "as_json", is_flag=True)
-@reports()
+@reports(TlsError)
 def show_fingerprint(as_json: bool) -> None:
     """Print the SHA-256 of the certificate that this server serves, which agents pin when they
     enroll, and of the internal CA."""
-    found = {"server": _served(), "ca": fingerprint(_ca())}
+    found = {"server": served_fingerprint(current().settings), "ca": fingerprint(_ca())}
     if as_json:
         print_json(found)
         return
@@ -46,17 +46,3 @@ def _ca() -> x509.Certificate:
     if certificate is None:
         raise CommandError("there is no CA yet: the server makes it when it starts")
     return certificate
-
-
-def _served() -> str | None:
-    settings = current().settings
-    if not settings.serves_tls:
-        return None
-    path = Path(tls_files(settings)[0])
-    try:
-        # Of a chain the first one is the server's own.
-        return fingerprint(x509.load_pem_x509_certificates(path.read_bytes())[0])
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise CommandError(f"{path} holds no certificate") from error

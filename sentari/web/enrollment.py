@@ -1,5 +1,6 @@
 """Settings → Enrollment: the tokens that devices enroll with, and who enrolled with them."""
 
+import logging
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -13,9 +14,12 @@ from sentari.agents import enroll_commands, enrollment_tokens, enrollments
 from sentari.agents.enrollment_tokens import LONGEST_DAYS, MOST_USES, EnrollmentError, NewToken
 from sentari.agents.models import EnrollmentToken
 from sentari.extensions import current, db, writing
+from sentari.startup_tls import TlsError, served_fingerprint
 from sentari.web.access import access
 from serverkit.paging import DEFAULT_PAGE_SIZE, Page, page_arguments
 from serverkit.problems import Problem
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint("enrollment", __name__, url_prefix="/settings/enrollment")
 
@@ -105,17 +109,31 @@ def _created(form: EnrollmentTokenForm) -> NewToken | None:
 
 def _commands(token: NewToken) -> dict[str, Any]:
     """Return what is shown of a new token, this once."""
-    server_url = current().settings.public_url or request.url_root.rstrip("/")
+    server_url = (current().settings.public_url or request.url_root).rstrip("/")
+    pin = _pin()
     return {
         "id": token.id,
         "text": token.text,
         "devices": Page([], 0, 1, DEFAULT_PAGE_SIZE),
         "server_url": server_url,
         "unsafe": enroll_commands.is_unsafe(server_url),
-        "agents": enroll_commands.agent_commands(server_url, token.text),
+        "pin": pin,
+        "agents": enroll_commands.agent_commands(server_url, token.text, pin),
         "scripts": enroll_commands.script_commands(server_url, token.text),
         "upload": enroll_commands.scan_command(server_url),
     }
+
+
+def _pin() -> str | None:
+    """Return the fingerprint that agents pin; None when what they see is not known here."""
+    settings = current().settings
+    if settings.trusted_proxies:
+        return None  # They see the certificate of the proxy.
+    try:
+        return served_fingerprint(settings)
+    except TlsError as error:
+        log.warning("the enroll commands name no fingerprint: %s", error)
+        return None
 
 
 def _shown(token: EnrollmentToken | None, *, usable: bool) -> str:

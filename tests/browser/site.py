@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from sentari.agents.audit_chain import LogEntry
 from tests.live.servers import ROOT, Server, Vendor, form_token
 from tests.sentari.agents.logs import chain, entry, forged, sent
+from tests.simulators.agent import certificate_request
 
 SCANS = ROOT / "tests" / "data" / "scans"
 REAL = {
@@ -68,6 +70,10 @@ def newer(packages: list[dict[str, str]]) -> list[dict[str, str]]:
     changed = [{**each, "version": f"{each['version']}.1"} for each in packages[10:60]]
     came = [package(name) for name in ("ruff", "uv", "<script>alert('new')</script>")]
     return [*changed, *packages[60:], *came]
+
+
+def new_csr() -> str:
+    return certificate_request(ec.generate_private_key(ec.SECP256R1()), "device")
 
 
 def damaged_log() -> list[LogEntry]:
@@ -175,8 +181,9 @@ class Site:
         address = f"192.0.2.{len(self.devices) + 1}"
         machine_id = "the image's own" if hostname == CLONE else ""
         if machine_id:
-            self.server.register("gold-image", machine_id, address)
-        device: dict[str, Any] = self.server.register(hostname, machine_id, address).json()
+            self.server.register("gold-image", machine_id, address, csr=new_csr())
+        answer = self.server.register(hostname, machine_id, address, csr=new_csr())
+        device: dict[str, Any] = answer.json()
         answer = self.server.upload(device, {**scan, "hostname": hostname})
         assert answer.status_code == 202, answer.text
         self.devices[hostname] = device["device_id"]

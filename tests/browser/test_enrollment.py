@@ -20,7 +20,7 @@ def make_token(page: Page, name: str) -> str:
 
 
 def enroll(site: Site, hostname: str, token: str, address: str) -> dict[str, Any]:
-    answer = site.server.register(hostname, address=address, token=token)
+    answer = site.server.register(hostname, address=address, enrollment_token=token)
     assert answer.status_code == 201, answer.text
     device: dict[str, Any] = answer.json()
     site.devices[hostname] = device["device_id"]

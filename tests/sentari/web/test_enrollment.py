@@ -1,7 +1,10 @@
 import re
 
 import pytest
+from cryptography import x509
 
+from sentari.agents.authority import fingerprint
+from sentari.startup import prepare
 from tests.conftest import csrf_token
 from tests.sentari.fleet import make_fleet
 from tests.sentari.inventory.scans import package, scan
@@ -151,3 +154,33 @@ def test_an_address_without_tls_is_warned_of(make_app, sqlite_url, clock, tmp_pa
     fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, public_url=url)
     _, page, _ = make(fleet.browser("admin"))
     assert ("SENTARI_PUBLIC_URL" in page) is (scheme == "http")
+
+
+def test_the_commands_pin_the_certificate_that_is_served(make_app, sqlite_url, clock, tmp_path):
+    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, tls_self=True)
+    prepare(fleet.app)
+    served = x509.load_pem_x509_certificate((tmp_path / "tls" / "server.pem").read_bytes())
+    _, page, _ = make(fleet.browser("admin"))
+    assert page.count(f"--bootstrap-ca-fingerprint {fingerprint(served)}") == 2
+    assert f"--bootstrap-ca-fingerprint &#39;{fingerprint(served)}" in page
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"tls_self": True, "trusted_proxies": 1}, {"tls_self": True}]
+)
+def test_what_agents_see_and_is_not_known_is_not_pinned(
+    make_app, sqlite_url, clock, tmp_path, settings
+):
+    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, **settings)
+    if "trusted_proxies" in settings:
+        prepare(fleet.app)  # In the last case there is no certificate yet.
+    status, page, _ = make(fleet.browser("admin"))
+    assert status == 200
+    assert "fingerprint" not in page
+
+
+def test_a_public_address_may_end_in_a_slash(make_app, sqlite_url, clock, tmp_path):
+    url = "https://sentari.example.com/"
+    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, public_url=url)
+    _, page, _ = make(fleet.browser("admin"))
+    assert f"{url}api/v1/agent/register" in page
