@@ -1,13 +1,20 @@
 """The migrations make the models' schema, and each works on a database that is in use."""
 
+from pathlib import Path
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
+import sentari
 from sentari.extensions import db, writing
+from sentari.inventory.devices import find_device
 from tests.conftest import AppFactory
+from tests.sentari.inventory.devices import enroll
 
 
 def test_the_migrations_make_what_the_models_say(make_app: AppFactory, database_url: str) -> None:
@@ -37,3 +44,24 @@ def test_a_trigger_would_notice(make_app: AppFactory, postgres_url: str) -> None
         writing() as session,
     ):
         session.execute(text("TRUNCATE agent_log_entry"))
+
+
+def test_a_database_in_use_goes_back_to_the_first_schema_and_up_again_with_its_rows(
+    make_app: AppFactory, database_url: str
+) -> None:
+    migrations = Config()
+    migrations.set_main_option("script_location", str(Path(sentari.__file__).parent / "migrations"))
+    with make_app(database_url).app_context():
+        uid = enroll(hostname="kept").device_uid
+        db.session.remove()
+        migrations.attributes["engine"] = db.engine
+        command.downgrade(migrations, "0001")
+        with db.engine.connect() as connection:
+            assert not inspect(connection).has_table("agent_log_entry")
+        command.upgrade(migrations, "head")
+        device = find_device(db.session(), uid)
+        assert device is not None
+        assert device.hostname == "kept"
+        context = MigrationContext.configure(db.session.connection())
+        assert compare_metadata(context, db.metadata) == []
+        db.session.remove()
