@@ -117,3 +117,5 @@ class ActivationFlag(db.Model):  # type: ignore[name-defined, misc]
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     resolved_by: Mapped[str | None] = mapped_column(String(320))
     resolution: Mapped[str | None] = mapped_column(String(500))
+
+    activation: Mapped[Activation] = relationship()

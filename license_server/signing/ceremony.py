@@ -123,6 +123,16 @@ def key_warnings(session: Session, now: datetime) -> tuple[KeyWarning, ...]:
     return warnings(KeyFacts(windows, roots), int(now.timestamp()))
 
 
+def all_keys(session: Session) -> list[SigningKey]:
+    """Return every signing key, the newest first."""
+    return list(session.scalars(select(SigningKey).order_by(SigningKey.created_at.desc())))
+
+
+def all_roots(session: Session) -> list[RootKey]:
+    """Return every root, retired ones too, the oldest first."""
+    return list(session.scalars(select(RootKey).order_by(RootKey.created_at, RootKey.kid)))
+
+
 def root_set(session: Session) -> RootSet:
     """Return the roots that servers are to pin, oldest first."""
     query = select(RootKey).where(RootKey.retired_at.is_(None))

@@ -5,16 +5,33 @@ from flask_login import AnonymousUserMixin
 
 from license_server.converters import RecordConverter
 from license_server.version import VERSION
-from license_server.web import account, activate, audit, customers, home, login, outbox, staff
+from license_server.web import (
+    account,
+    activate,
+    activations,
+    approvals,
+    audit,
+    customers,
+    findings,
+    home,
+    keys,
+    login,
+    outbox,
+    staff,
+)
 from license_server.web.licenses import blueprint as licenses_blueprint
 from serverkit.problems import Problem
 
 BLUEPRINTS = (
     account.blueprint,
     activate.blueprint,
+    activations.blueprint,
+    approvals.blueprint,
     audit.blueprint,
     customers.blueprint,
+    findings.blueprint,
     home.blueprint,
+    keys.blueprint,
     licenses_blueprint,
     login.blueprint,
     outbox.blueprint,
