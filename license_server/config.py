@@ -44,7 +44,7 @@ class Settings:
         env = EnvReader(os.environ if environ is None else environ, PREFIX)
         default_dir = CHECKOUT / "var" / "license-server"
         data_dir = env.value(f"{PREFIX}DATA_DIR", default_dir, Path, "a directory").absolute()
-        database_url = env.value(
+        database_url = env.secret_value(
             f"{PREFIX}DATABASE_URL",
             f"sqlite:///{data_dir / 'license-server.db'}",
             parse_database_url,

@@ -9,8 +9,11 @@ from serverkit import worker_files
 
 worker_files.share_metrics()
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from license_server import create_app
 from license_server.config import settings_or_exit
+from license_server.errors import LicenseServerError
 from license_server.startup import create_background, prepare
 from serverkit.gunicorn_logs import RootLogger
 from serverkit.logs import configure_logs
@@ -40,8 +43,8 @@ def on_starting(_server: Any) -> None:
     """Migrate and make the first member of staff, once, before any worker starts."""
     try:
         prepare(create_app(_settings))
-    except SchemaError as error:
-        sys.exit(f"license server: {error}")
+    except (LicenseServerError, SchemaError, SQLAlchemyError) as error:
+        sys.exit(f"license server: {str(error).splitlines()[0]}")
 
 
 def post_worker_init(worker: Any) -> None:

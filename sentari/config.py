@@ -85,7 +85,7 @@ class Settings:
         environ = os.environ if environ is None else environ
         env = EnvReader(environ, PREFIX)
         data_dir = env.value(f"{PREFIX}DATA_DIR", CHECKOUT / "var", Path, "a directory").absolute()
-        database_url = env.value(
+        database_url = env.secret_value(
             f"{PREFIX}DATABASE_URL",
             f"sqlite:///{data_dir / 'sentari.db'}",
             parse_database_url,

@@ -94,6 +94,16 @@ class EnvReader:
             fault = getattr(error, "strerror", None) or str(error)
             raise SettingsError(f"{name}_FILE", fault, accepted) from error
 
+    def secret_value(self, name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
+        """Return `parse(secret)`, or `default`; like `value`, and the secret is never repeated."""
+        raw = self.secret(name)
+        if raw is None:
+            return default
+        try:
+            return parse(raw)
+        except ValueError as error:
+            raise SettingsError(name, str(error) or "it cannot be read", accepted) from error
+
     def unknown_names(self) -> list[str]:
         """Return one warning for each variable with the prefix that nothing asked for."""
         strangers = sorted(n for n in self._environ if n.startswith(self._prefix))

@@ -39,6 +39,17 @@ def test_postgresql_needs_a_secret_of_its_own(tmp_path: Path) -> None:
     assert read(tmp_path, DATABASE_URL=url, SECRET_KEY=SECRET).secret_key == SECRET
 
 
+def test_a_database_s_password_may_stand_in_a_file_and_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text("postgresql+psycopg://licenses:hunter2@db/licenses\n")
+    found = read(tmp_path, DATABASE_URL_FILE=str(path), SECRET_KEY=SECRET).database_url
+    assert found == "postgresql+psycopg://licenses:hunter2@db/licenses"
+    path.write_text("mysql://licenses:hunter2@db/licenses")
+    with pytest.raises(SettingsError, match="driver 'mysql' is not supported") as refusal:
+        read(tmp_path, DATABASE_URL_FILE=str(path), SECRET_KEY=SECRET)
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_a_secret_has_32_characters_at_least(tmp_path: Path) -> None:
     assert read(tmp_path, SECRET_KEY=SECRET).secret_key == SECRET
     with pytest.raises(SettingsError, match="only 31 characters"):

@@ -16,6 +16,7 @@ import pytest
 import requests
 import trustme
 
+from license_server.signing.keyring import FRESH_SECONDS
 from license_token.keys import RootSet
 from license_token.reply import read_reply
 from tests.clocks import FakeClock
@@ -69,6 +70,21 @@ def test_a_worker_that_is_killed_takes_no_answered_check_in_with_it(vendor: Vend
     assert read_reply(send(vendor, second).text, sentari.roots).claims.seq == 2
 
 
+def test_a_rotation_by_command_is_noticed_by_running_workers(vendor: Vendor) -> None:
+    sentari = new_server(vendor)
+    first = read_reply(send(vendor, sentari.request(audience=vendor.url)).text, sentari.roots)
+    directory = vendor.roots.parent
+    secret = ("--passphrase-file", str(directory / "passphrase"))
+    vendor.flask("keys", "rotate", "--root-file", str(directory / "root.json"), *secret)
+    published = f"{vendor.url}/.well-known/sentari-license-keys.json"
+    newest, older = requests.get(published, timeout=10).json()["certificates"]
+    assert older["kid"] == first.kid
+    time.sleep(FRESH_SECONDS)
+    for _ in range(6):  # whichever worker answers
+        answer = send(vendor, sentari.request(audience=vendor.url))
+        assert read_reply(answer.text, sentari.roots).kid == newest["kid"]
+
+
 def test_an_orderly_stop_leaves_no_counters_behind(vendor: Vendor) -> None:
     assert send(vendor, "nonsense").status_code == 400
     maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in vendor.server.workers())
@@ -118,6 +134,13 @@ def test_mails_go_out_in_the_background_and_a_stop_waits_for_those_under_way(
         (
             {"LICENSE_SERVER_DATABASE_URL": "postgresql+psycopg://x@127.0.0.1:1/x"},
             "LICENSE_SERVER_SECRET_KEY: it is required with PostgreSQL",
+        ),
+        (
+            {
+                "LICENSE_SERVER_DATABASE_URL": "postgresql+psycopg://x@127.0.0.1:1/x",
+                "LICENSE_SERVER_SECRET_KEY": "s" * 32,
+            },
+            "license server: (psycopg.OperationalError)",
         ),
     ],
 )

@@ -42,10 +42,12 @@ def environment(**settings: str) -> dict[str, str]:
     return kept | settings
 
 
-def run_flask(app: str, env: dict[str, str], *arguments: str, stdin: str = "") -> str:
+def run_flask(
+    app: str, env: dict[str, str], *arguments: str, stdin: str = "", root: Path = ROOT
+) -> str:
     command = [str(BIN / "flask"), "--app", app, *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env=env, input=stdin, capture_output=True, text=True, check=False
+        command, cwd=root, env=env, input=stdin, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
@@ -60,6 +62,7 @@ class Process:
     log: Path
     arguments: tuple[str, ...] = ()
     scheme: str = "http"
+    root: Path = ROOT
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -70,7 +73,7 @@ class Process:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [str(BIN / "gunicorn"), *self.arguments, "--bind", f"127.0.0.1:{self.port}"],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.env,
                 stdout=output,
                 stderr=output,
