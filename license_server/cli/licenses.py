@@ -147,7 +147,7 @@ def list_licenses(customer: str | None, as_json: bool) -> None:
     for row in rows:
         click.echo(
             f"{row['id']}\t{row['tier']}\t{row['status']}\tuntil {row['expires_at']}"
-            f"\t…{row['key_hint']}\tapproval {row['approval'].replace('_', ' ')}"
+            f"\t…{row['key_hint'] or 'no key'}\tapproval {row['approval'].replace('_', ' ')}"
         )
 
 

@@ -4,12 +4,10 @@ from functools import partial
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import select
 
 from license_server.cli.output import read_password, reports
 from license_server.extensions import current, db, writing
 from license_server.staff import service, tokens
-from license_server.staff.models import StaffToken
 from license_server.staff.roles import ROLES
 from license_server.staff.service import StaffChange
 from serverkit.commands import password_stdin_option
@@ -144,7 +142,5 @@ def list_staff() -> None:
         state = "active" if person.disabled_at is None else "disabled"
         factor = "second factor" if person.totp_sealed else "no second factor yet"
         click.echo(f"{person.email}\t{person.role}\t{state}\t{factor}")
-        query = select(StaffToken).where(StaffToken.staff_id == person.id).order_by(StaffToken.id)
-        for token in session.scalars(query):
-            if token.live(now):
-                click.echo(f"  token …{token.hint}\t{token.name}")
+        for token in tokens.live_tokens(session, person.id, now):
+            click.echo(f"  token …{token.hint}\t{token.name}")

@@ -80,6 +80,12 @@ def revoke_token(session: Session, person: Staff, hint: str, *, at: datetime, ac
     return len(rows)
 
 
+def live_tokens(session: Session, staff_id: int, now: datetime) -> list[StaffToken]:
+    """Return the person's tokens that may be used at `now`, oldest first."""
+    query = select(StaffToken).where(StaffToken.staff_id == staff_id).order_by(StaffToken.id)
+    return [token for token in session.scalars(query) if token.live(now)]
+
+
 def authenticate(session: Session, token: str, now: datetime) -> Staff | None:
     """Return whose live token this is, or None."""
     if not token.startswith(TOKEN_PREFIX) or len(token) > 100:

@@ -9,6 +9,7 @@ from license_server.access import CHANGE_PASSWORD, access, caller
 from license_server.errors import InvalidError
 from license_server.extensions import current, db, writing
 from license_server.staff import service, sign_in
+from license_server.staff.browsers import browser_name
 from license_server.staff.roles import SUPPORT
 from license_server.web.forms import ConfirmForm, PasswordForm, show_violations
 from serverkit.pages import safe_next
@@ -89,6 +90,7 @@ def _page(form: ConfirmForm) -> str:
         "license_server/account/index.html",
         form=form,
         sessions=rows,
+        browser_name=browser_name,
         present_id=present.id if present else None,
         now=now,
     )

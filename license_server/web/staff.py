@@ -1,15 +1,18 @@
 """Staff: who may sign in, and as what."""
 
+from datetime import datetime
 from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from license_server.access import access, caller
 from license_server.errors import ConflictError, ForbiddenError, InvalidError
 from license_server.extensions import current, db, writing
-from license_server.staff import service
-from license_server.staff.roles import APPROVER, ROLES
+from license_server.staff import service, tokens
+from license_server.staff.models import Staff
+from license_server.staff.roles import APPROVER
 from license_server.staff.service import StaffChange
 from license_server.web.forms import InviteForm, show_violations
 from serverkit.passwords import generate_password
@@ -28,13 +31,19 @@ def index() -> ResponseReturnValue:
 @access(role=APPROVER)
 def invite() -> ResponseReturnValue:
     """Add a person; the answer shows the password, this once."""
-    form = InviteForm()
-    if not form.validate_on_submit():
-        return _page(form), 422
-    password = generate_password()
-    if not _invited(form, password):
-        return _page(form), 422
-    return _page(InviteForm(formdata=None), made_for=form.email.data, password=password)
+    form, password = InviteForm(), generate_password()
+    if form.validate_on_submit():
+        staff_id = _invited(form, password)
+        if staff_id is not None:
+            return _person_page(staff_id, password)
+    return _page(form), 422
+
+
+@blueprint.get("/<int:staff_id>")
+@access(role=APPROVER)
+def show(staff_id: int) -> ResponseReturnValue:
+    """Show a person, their tokens, and what can be done."""
+    return _person_page(staff_id)
 
 
 @blueprint.post("/<int:staff_id>/reset-password")
@@ -45,10 +54,21 @@ def reset_password(staff_id: int) -> ResponseReturnValue:
     if by.staff_id == staff_id:
         raise ForbiddenError("change your own password on your account's page", code="oneself")
     with writing() as session:
-        person = service.get_staff(session, staff_id)
-        email, at = person.email, current().clock.now()
+        person, at = service.get_staff(session, staff_id), current().clock.now()
         service.reset_password(session, person, password, temporary=True, at=at, actor=by.actor)
-    return _page(InviteForm(formdata=None), made_for=email, password=password)
+    return _person_page(staff_id, password)
+
+
+@blueprint.post("/<int:staff_id>/revoke-token")
+@access(role=APPROVER)
+def revoke_token(staff_id: int) -> ResponseReturnValue:
+    """Stop a person's token from working at once."""
+    hint = request.form.get("hint", "")
+
+    def change(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
+        tokens.revoke_token(session, person, hint, at=at, actor=actor)
+
+    return _changed(staff_id, change, "The token was revoked.")
 
 
 @blueprint.post("/<int:staff_id>/reset-totp")
@@ -83,21 +103,28 @@ def set_role(staff_id: int) -> ResponseReturnValue:
     return _changed(staff_id, change, f"{{}} has the role {role}.")
 
 
-def _page(form: InviteForm, *, made_for: str = "", password: str = "") -> str:
+def _page(form: InviteForm) -> str:
+    people = service.list_staff(db.session())
+    return render_template("license_server/staff/index.html", form=form, people=people)
+
+
+def _person_page(staff_id: int, password: str = "") -> str:
+    """Show a person, with the password that was just made for them, if one was."""
+    session, now = db.session(), current().clock.now()
     return render_template(
-        "license_server/staff/index.html",
-        form=form,
-        people=service.list_staff(db.session()),
-        roles=ROLES,
-        made_for=made_for,
+        "license_server/staff/show.html",
+        person=service.get_staff(session, staff_id),
+        tokens=tokens.live_tokens(session, staff_id, now),
+        sessions=service.list_sessions(session, staff_id, now),
         password=password,
+        now=now,
     )
 
 
-def _invited(form: InviteForm, password: str) -> bool:
+def _invited(form: InviteForm, password: str) -> int | None:
     try:
         with writing() as session:
-            service.create_staff(
+            return service.create_staff(
                 session,
                 email=form.email.data,
                 password=password,
@@ -105,12 +132,12 @@ def _invited(form: InviteForm, password: str) -> bool:
                 at=current().clock.now(),
                 actor=caller().actor,
                 temporary=True,
-            )
+            ).id
     except InvalidError as error:
         show_violations(form, error)
     except ConflictError as error:
         form.email.errors = [f"{error.detail[:1].upper()}{error.detail[1:]}."]
-    return not form.errors
+    return None
 
 
 def _changed(staff_id: int, change: StaffChange, done: str) -> ResponseReturnValue:
@@ -123,4 +150,4 @@ def _changed(staff_id: int, change: StaffChange, done: str) -> ResponseReturnVal
         flash(done.format(email), "success")
     except (ConflictError, ForbiddenError) as error:
         flash(f"{error.detail[:1].upper()}{error.detail[1:]}.", "danger")
-    return redirect(url_for("staff.index"), 303)
+    return redirect(url_for("staff.show", staff_id=staff_id), 303)

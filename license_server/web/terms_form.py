@@ -21,6 +21,7 @@ from license_server.rules import Terms, add_years
 UNLIMITED = "unlimited"
 YEARS = ("1", "2", "3")
 _LONGEST_NUMBER = 16
+_NO_CAP = f"Enter a whole number, or the word {UNLIMITED}."
 
 
 class CapField(StringField):  # type: ignore[misc]
@@ -35,7 +36,7 @@ class CapField(StringField):  # type: ignore[misc]
             self.data = int(raw)
         else:
             self.data = None
-            raise ValueError(f"Enter a whole number, or the word {UNLIMITED}.")
+            raise ValueError(_NO_CAP)
 
     def _value(self) -> str:
         if self.raw_data:
@@ -56,8 +57,8 @@ class TermsForm(FlaskForm):  # type: ignore[misc]
         [InputRequired("Enter the date.")],
         description="The first day that is not licensed, 00:00 UTC.",
     )
-    max_devices = CapField("Devices")
-    max_packages = CapField("Tracked packages")
+    max_devices = CapField("Devices", [InputRequired(_NO_CAP)])
+    max_packages = CapField("Tracked packages", [InputRequired(_NO_CAP)])
     max_activations = _number("Servers", "How many may use the license at a time.")
     max_offline_days = _number(
         "Offline days", "How long a server goes on without a reply. More than 1 needs the air gap."

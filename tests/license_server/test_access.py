@@ -99,10 +99,12 @@ PEOPLE = {
     ("POST", "/licenses/<record:license_id>/reply-file"): "approver",
     ("GET", "/staff"): "approver",
     ("POST", "/staff"): "approver",
+    ("GET", "/staff/<int:staff_id>"): "approver",
     ("POST", "/staff/<int:staff_id>/disable"): "approver",
     ("POST", "/staff/<int:staff_id>/enable"): "approver",
     ("POST", "/staff/<int:staff_id>/reset-password"): "approver",
     ("POST", "/staff/<int:staff_id>/reset-totp"): "approver",
+    ("POST", "/staff/<int:staff_id>/revoke-token"): "approver",
     ("POST", "/staff/<int:staff_id>/role"): "approver",
 }
 # Public pages that other sites may send a form to.

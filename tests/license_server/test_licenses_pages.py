@@ -296,7 +296,7 @@ def test_a_suspension_says_why_and_ends(server: Flask, issuer_person: Person, is
     assert act(issuer_person, issued, "suspend", "invoice <overdue>").status_code == 303
     page = issuer_person.get(issued).text
     assert "invoice &lt;overdue&gt;" in page
-    assert "staff:issuer@people.example" in page
+    assert "by issuer@people.example: invoice" in page
     assert f"{issued}/suspend" not in page
     assert issuer_person.get(f"{issued}/suspend").status_code == 409
     assert act(issuer_person, issued, "reinstate", "paid").status_code == 303

@@ -71,7 +71,7 @@ def test_an_invitation_that_cannot_be_made_says_why_and_keeps_what_was_typed(
     assert answer.status_code == 422
     assert named in answer.text
     assert f'value="{email}"' in answer.text
-    assert "Password for" not in answer.text
+    assert "The password for" not in answer.text
 
 
 def test_a_disabled_person_loses_sessions_and_tokens_and_gets_only_the_first_back(
@@ -179,6 +179,18 @@ def test_a_password_of_another_is_reset_and_shown_once(
     assert issuer_person.give_password(shown_password(page)).status_code == 302
     assert person(server, issuer.email).password_temporary
     assert last_event(server).action == "STAFF_PASSWORD_RESET"
+
+
+def test_a_token_of_another_is_revoked(server: Flask, approver_person: Person) -> None:
+    token = staff_token(server, "bob@people.example", "issuer")
+    bob = person(server, "bob@people.example")
+    assert f"sls_…{token[-5:]}" in approver_person.get(f"/staff/{bob.id}").text
+    approver_person.post(f"/staff/{bob.id}/revoke-token", hint=token[-5:])
+    with server.app_context():
+        assert authenticate(db.session(), token, current().clock.now()) is None
+    assert "No tokens" in approver_person.get(f"/staff/{bob.id}").text
+    again = approver_person.post(f"/staff/{bob.id}/revoke-token", hint=token[-5:])
+    assert again.status_code == 404
 
 
 def test_there_is_nobody_behind_an_id_that_is_not_there(approver_person: Person) -> None:

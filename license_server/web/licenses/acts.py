@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from wtforms import HiddenField, StringField
-from wtforms.validators import Length
+from wtforms.validators import InputRequired, Length
 
 from license_server.access import access
 from license_server.acting import by_caller, deliver_mails, sign_in_advance
@@ -27,8 +27,8 @@ from license_server.web.licenses.page import promises_of, summary
 from license_token.armor import armor_license
 
 
-class ReasonForm(FlaskForm):  # type: ignore[misc]
-    """Why something is done, and what was looked at."""
+class RemarkForm(FlaskForm):  # type: ignore[misc]
+    """What somebody says to it, if anything, and what was looked at."""
 
     reason = StringField("Reason", [Length(max=LONGEST_REASON)])
     seen = HiddenField()
@@ -37,6 +37,12 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]
         """Return the number of what was looked at."""
         raw = self.seen.data or ""
         return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else None
+
+
+class ReasonForm(RemarkForm):
+    """The same where a reason is needed."""
+
+    reason = StringField("Reason", [InputRequired("Say why."), Length(max=LONGEST_REASON)])
 
 
 def _nothing(_session: Session, _license_id: str) -> int:
@@ -56,11 +62,11 @@ class Act:
     title: str
     button: str
     says: tuple[str, ...]
-    perform: Callable[[str, ReasonForm], ResponseReturnValue]
+    perform: Callable[[str, RemarkForm], ResponseReturnValue]
     seen: Callable[[Session, str], int] = _nothing
     danger: bool = False
     reason: str = ""
-    reason_required: bool = True
+    form: type[RemarkForm] = ReasonForm
 
 
 def _to_license(license_id: str, done: str) -> ResponseReturnValue:
@@ -69,20 +75,20 @@ def _to_license(license_id: str, done: str) -> ResponseReturnValue:
 
 
 def _change_status(
-    action: Action, done: str, license_id: str, form: ReasonForm
+    action: Action, done: str, license_id: str, form: RemarkForm
 ) -> ResponseReturnValue:
     with writing() as session:
         service.change_status(session, license_id, action, reason=form.reason.data, act=by_caller())
     return _to_license(license_id, done)
 
 
-def _discard(license_id: str, form: ReasonForm) -> ResponseReturnValue:
+def _discard(license_id: str, form: RemarkForm) -> ResponseReturnValue:
     with writing() as session:
         drafts.discard(session, license_id, reason=form.reason.data, act=by_caller())
     return _to_license(license_id, "The draft was discarded.")
 
 
-def _approve(license_id: str, form: ReasonForm) -> ResponseReturnValue:
+def _approve(license_id: str, form: RemarkForm) -> ResponseReturnValue:
     with writing() as session:
         service.approve(
             session, license_id, act=by_caller(), seen=form.seen_number(), remark=form.reason.data
@@ -91,7 +97,7 @@ def _approve(license_id: str, form: ReasonForm) -> ResponseReturnValue:
     return _to_license(license_id, "The terms are approved.")
 
 
-def _issue(license_id: str, form: ReasonForm) -> ResponseReturnValue:
+def _issue(license_id: str, form: RemarkForm) -> ResponseReturnValue:
     with writing() as session:
         issued = drafts.issue_draft(
             session,
@@ -103,7 +109,7 @@ def _issue(license_id: str, form: ReasonForm) -> ResponseReturnValue:
     return _key_page(issued, replaces=False)
 
 
-def _rekey(license_id: str, form: ReasonForm) -> ResponseReturnValue:
+def _rekey(license_id: str, form: RemarkForm) -> ResponseReturnValue:
     with writing() as session:
         issued = service.rekey(
             session,
@@ -128,10 +134,7 @@ def _key_page(issued: Issued, *, replaces: bool) -> ResponseReturnValue:
     )
 
 
-def _presign(license_id: str, form: ReasonForm) -> ResponseReturnValue:
-    if not (form.reason.data or "").strip():
-        form.reason.errors = ["Say which deployment it is for."]
-        return _page(ACTS["presign"], license_id, form), 422
+def _presign(license_id: str, form: RemarkForm) -> ResponseReturnValue:
     reply = sign_in_advance(license_id, seen=form.seen_number(), remark=form.reason.data)
     row = store.get_license(db.session(), license_id)
     return render_template(
@@ -184,7 +187,7 @@ ACTS = {
         ("You are the second person: these terms come into force by your approval.",),
         _approve,
         seen=_version,
-        reason_required=False,
+        form=RemarkForm,
     ),
     "suspend": Act(
         Action.SUSPEND,
@@ -256,8 +259,8 @@ def _register(name: str, act: Act) -> None:
         next_status(act.action, Status(row.status))
         if request.method == "GET":
             seen = str(act.seen(db.session(), license_id))
-            return _page(act, license_id, ReasonForm(data={"reason": act.reason, "seen": seen}))
-        form = ReasonForm()
+            return _page(act, license_id, act.form(data={"reason": act.reason, "seen": seen}))
+        form = act.form()
         if not form.validate_on_submit():
             return _page(act, license_id, form), 422
         return _performed(act, license_id, form)
@@ -265,7 +268,7 @@ def _register(name: str, act: Act) -> None:
     blueprint.add_url_rule(f"/<record:license_id>/{name}", name, view, methods=["GET", "POST"])
 
 
-def _performed(act: Act, license_id: str, form: ReasonForm) -> ResponseReturnValue:
+def _performed(act: Act, license_id: str, form: RemarkForm) -> ResponseReturnValue:
     try:
         return act.perform(license_id, form)
     except InvalidError as error:
@@ -276,7 +279,7 @@ def _performed(act: Act, license_id: str, form: ReasonForm) -> ResponseReturnVal
         return redirect(url_for("licenses.show", license_id=license_id), 303)
 
 
-def _page(act: Act, license_id: str, form: ReasonForm) -> str:
+def _page(act: Act, license_id: str, form: RemarkForm) -> str:
     row = store.get_license(db.session(), license_id)
     version = store.latest_version(db.session(), license_id)
     told = act.action in (Action.APPROVE, Action.ISSUE, Action.PRESIGN)
