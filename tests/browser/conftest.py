@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.site import Site
+from tests.browser.staff import Staff, own_address
 from tests.browser.watched import Watched
 from tests.live.servers import Server, Vendor
 
@@ -46,14 +47,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    vendor = Vendor(tmp_path_factory.mktemp("browser") / "vendor")
+    # Both behind one proxy, so that browsers and devices may have addresses of their own.
+    settings = {"LICENSE_SERVER_TRUSTED_PROXIES": "1"}
+    vendor = Vendor(tmp_path_factory.mktemp("browser") / "vendor", **settings)
     vendor.server.start()
     directory = tmp_path_factory.mktemp("browser") / "sentari"
-    # Behind one proxy, so that devices may enroll from addresses of their own.
     server = Server(directory, vendor, workers=1, SENTARI_TRUSTED_PROXIES="1").start()
     yield Site(vendor, server)
     server.server.stop()
     vendor.server.stop()
+
+
+@pytest.fixture(scope="package")
+def staff(site: Site) -> Staff:
+    """The vendor's staff."""
+    return Staff(site.vendor)
 
 
 Open = Callable[..., Watched]
@@ -85,3 +93,17 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert [trouble for page in pages for trouble in page.troubles] == []
+
+
+@pytest.fixture
+def open_vendor(open_page: Open, site: Site, staff: Staff) -> Open:
+    """Open pages of the vendor: `who` is signed in, or nobody."""
+
+    def open_vendor(who: str | None = None, *, javascript: bool = True) -> Watched:
+        opened = open_page(signed_in=False, javascript=javascript, url=site.vendor.url)
+        opened.page.context.set_extra_http_headers(own_address())
+        if who is not None:
+            opened.page.context.add_cookies(staff.cookies(who))
+        return opened
+
+    return open_vendor
