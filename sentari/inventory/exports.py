@@ -70,7 +70,10 @@ def sbom_pieces(session: Session, device: Device) -> Iterator[str]:
         scanned_at=device.last_scan_at,
     )
     purl = partial(purl_of, vendor=vendor_of(device.os_release))
-    return document_pieces(subject, whole_inventory(session, device), purl)
+    packages = whole_inventory(session, device)
+    # Whoever reads slowly must not keep a connection to himself.
+    session.rollback()
+    return document_pieces(subject, packages, purl)
 
 
 def note_export(

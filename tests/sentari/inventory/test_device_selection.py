@@ -75,6 +75,13 @@ def test_devices_are_filtered_by_what_they_are_and_have(arguments, found):
     assert names(**arguments) == found
 
 
+def test_devices_with_a_rare_ecosystem_are_found_as_those_with_a_common_one():
+    add("many", *(package(f"p{n}") for n in range(9)))
+    add("one", package("left-pad", env_type="npm"), package("p0"))
+    assert names(ecosystem="npm") == {"one"}
+    assert names(ecosystem="pypi") == {"many", "one"}
+
+
 @pytest.mark.parametrize(
     ("passed", "seen"),
     [
