@@ -77,7 +77,7 @@ def client_ca(app: Flask) -> str:
     with app.app_context():
         try:
             certificate = current().authorities.certificate(db.session())
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError) as error:
             raise ssl.SSLError("the database does not tell the internal CA") from error
         finally:
             db.session.remove()

@@ -44,6 +44,11 @@ class Connection(TConn):  # type: ignore[misc]
         self._secured = not self.cfg.is_ssl
         self._head = bytearray()
 
+    @property
+    def peer(self) -> str:
+        """Return the client's address as the log names it; a local socket's has none."""
+        return str(self.client[0]) if self.client else "a local client"
+
     def init(self) -> None:
         """Let no client hold the thread for ever; gunicorn has just made the socket blocking."""
         self.sock.settimeout(STALLED_SECONDS)
@@ -154,10 +159,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
                 return
         except ssl.SSLError as error:
             # The client's own error is the closed connection; here is why.
-            self.log.info("TLS with %s failed: %s", conn.client[0], error)
+            self.log.info("TLS with %s failed: %s", conn.peer, error)
             del self._beginning[conn]
             self._linger(conn)
-        except OSError:
+        except OSError as error:
+            if not isinstance(error, ConnectionError):
+                self.log.warning("a connection of %s was dropped: %s", conn.peer, error)
             del self._beginning[conn]
             self._close(conn)
         else:

@@ -33,19 +33,25 @@ def read_device_key(text: str) -> ec.EllipticCurvePublicKey:
     try:
         request = x509.load_pem_x509_csr(text.encode())
         key = request.public_key()
-        signed = isinstance(request.signature_hash_algorithm, _HASHES)
-        signed = signed and request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise SigningRequestError("cannot be read as a PKCS #10 request") from error
+    # Before its signature: with a huge key of another kind that would take long.
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise SigningRequestError("must be for a P-256 key")
     # Written in any other way (its curve in numbers, say) it is no agent's.
     written = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if written not in request.tbs_certrequest_bytes:
         raise SigningRequestError("must hold its key in the usual form: named curve, whole point")
-    if not signed:
+    if not _signed_well(request):
         raise SigningRequestError("must be signed by its own key, with SHA-256 or better")
     return key
+
+
+def _signed_well(request: x509.CertificateSigningRequest) -> bool:
+    try:
+        return isinstance(request.signature_hash_algorithm, _HASHES) and request.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
 
 
 def read_csr_field(fields: Fields) -> ec.EllipticCurvePublicKey | None:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,7 +25,7 @@ from sentari.agents.authority import certificate_pem, create_authority
 from sentari.agents.authority_store import AuthorityStore
 from sentari.config import Settings
 from tests.live.conftest import scan
-from tests.live.servers import ENROLLMENT_TOKEN, Server, Vendor
+from tests.live.servers import ADMIN, ENROLLMENT_TOKEN, PASSWORD, Server, Vendor, form_token
 from tests.simulators.agent import Agent, AgentError
 from tests.simulators.agent_transport import PinError, UnreachableError, pinning_context
 from tests.simulators.cutter import Cutter
@@ -116,6 +117,7 @@ def home(
     if request.param == "nginx":
         settings = {
             "SENTARI_TRUSTED_PROXIES": "1",
+            "SENTARI_PUBLIC_URL": "https://sentari.example.com",
             "SENTARI_PROXY_AUTH_SECRET": SECRET,
             "SENTARI_TLS_CA_FILE": str(directory / "outer-ca.pem"),
         }
@@ -335,6 +337,22 @@ def test_a_scan_of_another_device_is_refused_over_its_certificate(home: Home, ag
     agent.queue.append(json.dumps(document).encode())
     assert agent.cycle(small(1)).drained == [403]
     assert home.stored(other) == []
+
+
+def test_people_sign_in_at_the_same_address(home: Home) -> None:
+    url, ca = f"https://127.0.0.1:{home.port}", home.directory / "all-cas.pem"
+    ca.write_text(home.server.flask("ca", "export") + (home.directory / "outer-ca.pem").read_text())
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, str(ca)
+        page = session.get(f"{url}/login", timeout=20)
+        assert page.headers["Strict-Transport-Security"]
+        form = {"email": ADMIN, "password": PASSWORD, "csrf_token": form_token(page.text)}
+        options = {"data": form, "timeout": 20, "allow_redirects": False}
+        elsewhere = {"Referer": "https://elsewhere.example/"}
+        assert session.post(f"{url}/login", headers=elsewhere, **options).status_code == 400
+        answer = session.post(f"{url}/login", headers={"Referer": f"{url}/login"}, **options)
+        assert answer.status_code == 302
+        assert all(cookie.secure for cookie in session.cookies)
 
 
 def own_authority(home: Home) -> Any:
