@@ -38,11 +38,8 @@ class Schema:
         """Tell whether the database has just the schema that the code expects."""
         return _stored(connection) == self.expected
 
-    def upgrade(self, engine: Engine, target: str = "head") -> None:
-        """Bring the database to the expected schema, or to an older one on the way there.
-
-        SchemaError when the database is newer than the code.
-        """
+    def upgrade(self, engine: Engine) -> None:
+        """Bring the database to the expected schema; SchemaError when it is newer."""
         with _one_at_a_time(engine), engine.connect() as connection:
             stored = _stored(connection)
             known = {revision.revision for revision in self._script.walk_revisions()}
@@ -55,7 +52,7 @@ class Schema:
             if stored != self.expected:
                 log.info("migrating the database", extra={"from": stored, "to": self.expected})
                 self._config.attributes["engine"] = engine
-                command.upgrade(self._config, target)
+                command.upgrade(self._config, "head")
 
 
 def _stored(connection: Connection) -> str | None:

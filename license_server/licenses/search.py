@@ -24,6 +24,7 @@ _SORTS: dict[str, Any] = {
     "status": License.status,
     "expires_at": TermsVersion.expires_at,
     "created_at": License.created_at,
+    "changed_at": TermsVersion.created_at,
 }
 DEFAULT_SORT = "-created_at"
 
@@ -83,6 +84,11 @@ def every_license(session: Session, wanted: LicenseFilter, today: date) -> Itera
     """Yield all licenses that match, without holding them in memory."""
     for row in session.execute(_query(wanted, today).execution_options(yield_per=500)):
         yield LicenseRow(*row)
+
+
+def waiting_for_approval(session: Session, today: date) -> list[LicenseRow]:
+    """Return what waits for a second person, drafts too, the longest wait first."""
+    return list(every_license(session, LicenseFilter(waiting=True, sort="changed_at"), today))
 
 
 def tiers(session: Session) -> list[str]:

@@ -5,9 +5,9 @@ from flask.typing import ResponseReturnValue
 
 from license_server.access import access
 from license_server.extensions import current, db
+from license_server.licenses.search import waiting_for_approval
 from license_server.rules import approval_reasons
 from license_server.staff.roles import SUPPORT
-from license_server.work import waiting_for_approval
 
 blueprint = Blueprint("approvals", __name__, url_prefix="/approvals")
 
@@ -16,9 +16,9 @@ blueprint = Blueprint("approvals", __name__, url_prefix="/approvals")
 @access(role=SUPPORT)
 def index() -> ResponseReturnValue:
     """List the licenses whose newest terms wait, and why they need somebody."""
-    waiting = [
-        (row, version, approval_reasons(version.terms, today=version.starts_on))
-        for row, version in waiting_for_approval(db.session())
-    ]
     now = current().clock.now()
+    waiting = [
+        (row.license, row.version, approval_reasons(row.version.terms, today=row.version.starts_on))
+        for row in waiting_for_approval(db.session(), now.date())
+    ]
     return render_template("license_server/approvals/index.html", waiting=waiting, now=now)

@@ -16,6 +16,7 @@ from license_server.outbox.models import KINDS, STATES, OutboxMail
 from license_server.outbox.search import LONGEST_SEARCH, MailFilter, search
 from license_server.outbox.service import preview
 from license_server.staff.roles import ISSUER, SUPPORT
+from license_server.web.refused import sentence
 from serverkit.paging import page_arguments
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
@@ -89,5 +90,5 @@ def _done(
         deliver_mails()
         flash(done, "success")
     except ConflictError as error:
-        flash(f"{error.detail[:1].upper()}{error.detail[1:]}.", "danger")
+        flash(sentence(error), "danger")
     return redirect(url_for("outbox.show", mail_id=mail_id), 303)

@@ -15,6 +15,7 @@ from license_server.staff.models import Staff
 from license_server.staff.roles import APPROVER
 from license_server.staff.service import StaffChange
 from license_server.web.forms import InviteForm, show_violations
+from license_server.web.refused import sentence
 from serverkit.passwords import generate_password
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
@@ -136,7 +137,7 @@ def _invited(form: InviteForm, password: str) -> int | None:
     except InvalidError as error:
         show_violations(form, error)
     except ConflictError as error:
-        form.email.errors = [f"{error.detail[:1].upper()}{error.detail[1:]}."]
+        form.email.errors = [sentence(error)]
     return None
 
 
@@ -149,5 +150,5 @@ def _changed(staff_id: int, change: StaffChange, done: str) -> ResponseReturnVal
             change(session, person, at=current().clock.now(), actor=by.actor)
         flash(done.format(email), "success")
     except (ConflictError, ForbiddenError) as error:
-        flash(f"{error.detail[:1].upper()}{error.detail[1:]}.", "danger")
+        flash(sentence(error), "danger")
     return redirect(url_for("staff.show", staff_id=staff_id), 303)

@@ -173,6 +173,7 @@ def test_wide_terms_need_a_second_person_before_or_after_the_key_is_made(
 ) -> None:  # fmt: skip
     page = prepare(issuer_person, **WIDE)
     assert "unlimited devices" in issuer_person.get(f"{page}/review").text
+    assert page in approver_person.get("/approvals").text
     if first == "approve":
         assert act(approver_person, page, "approve", "").status_code == 303
     key = issue(issuer_person, page)

@@ -66,3 +66,40 @@ def test_mails_of_the_first_schema_stay_what_they_are(each_server: Flask) -> Non
         ("queued",)
     ]
     migrate(each_server, "head")
+
+
+def test_the_rows_of_the_first_schema_come_along_with_what_refers_to_them(
+    each_server: Flask,
+) -> None:
+    migrate(each_server, "0001")
+    rows = {
+        "customer": f"'c', 'Example Ltd', 'it@example.com', '', '{AT}', 'test'",
+        "license": f"'l', 'c', 'suspended', 'late', '{AT}', 'test', '{AT}', 'test'",
+        "license_key": f"1, 'l', '{'a' * 64}', 'ABCDE', '{AT}', 'test', NULL",
+        "activation": (
+            f"'a', 'l', 'i', '{'t' * 43}', '{AT}', '{AT}', '1.0', 1, 2, 3, '{'0' * 64}', 1, 0,"
+            " 'j', NULL, NULL, NULL, NULL"
+        ),
+        "activation_flag": f"1, 'a', 'tampered', '{AT}', '{AT}', 1, NULL, NULL, NULL",
+        "outbox_mail": (
+            f"'m', 'l', 'license_key', 'it@example.com', 'x', NULL, 'sent', 1, '{AT}', NULL,"
+            f" '{AT}', '{AT}'"
+        ),
+        "root_key": f"'{'r' * 43}', '{'0' * 64}', '{AT}'",
+        "staff": f"1, 'ann@x.example', 'hash', 'issuer', '{AT}', NULL",
+        "staff_token": f"1, 1, 'laptop', '{'b' * 64}', 'abcde', '{AT}', NULL, NULL",
+    }
+    for table, values in rows.items():
+        execute(each_server, f"INSERT INTO {table} VALUES ({values})")
+
+    def counts() -> dict[str, object]:
+        return {table: execute(each_server, f"SELECT count(*) FROM {table}") for table in rows}
+
+    before = counts()
+    migrate(each_server, "head")
+    assert counts() == before
+    found = execute(each_server, "SELECT status, status_reason FROM license")
+    assert found == [("suspended", "late")]
+    # SQLite checks no references while tables are rebuilt, and does again afterwards.
+    with pytest.raises(IntegrityError):
+        execute(each_server, "DELETE FROM license")

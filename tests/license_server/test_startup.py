@@ -8,7 +8,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import inspect, select, text
-from sqlalchemy.exc import IntegrityError
 
 from license_server.extensions import db
 from license_server.staff.models import Staff
@@ -71,63 +70,3 @@ def test_creating_the_app_touches_no_database(
 ) -> None:
     make_server(f"sqlite:///{tmp_path / 'none.db'}")
     assert not (tmp_path / "none.db").exists()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def first_schema(
-    request: pytest.FixtureRequest, make_server: Callable[..., Flask], tmp_path: Path
-) -> Flask:
-    """A server whose database has the first schema, on each kind in turn."""
-    url = f"sqlite:///{tmp_path / 'first.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    app = make_server(url)
-    with app.app_context():
-        if request.param == "postgresql":
-            with writable(db.engine.connect()) as connection, connection.begin():
-                connection.execute(text("DROP SCHEMA public CASCADE"))
-                connection.execute(text("CREATE SCHEMA public"))
-        schema().upgrade(db.engine, "0001")
-        db.engine.dispose()
-    return app
-
-
-def test_migrations_take_the_rows_of_the_first_schema_along(first_schema: Flask) -> None:
-    at = "2026-11-23 12:00:00"
-    rows = {
-        "customer": f"'c', 'Example Ltd', 'it@example.com', '', '{at}', 'test'",
-        "license": f"'l', 'c', 'suspended', 'late', '{at}', 'test', '{at}', 'test'",
-        "license_key": f"1, 'l', '{'a' * 64}', 'ABCDE', '{at}', 'test', NULL",
-        "activation": (
-            f"'a', 'l', 'i', '{'t' * 43}', '{at}', '{at}', '1.0', 1, 2, 3, '{'0' * 64}', 1, 0,"
-            " 'j', NULL, NULL, NULL, NULL"
-        ),
-        "activation_flag": f"1, 'a', 'tampered', '{at}', '{at}', 1, NULL, NULL, NULL",
-        "outbox_mail": (
-            f"'m', 'l', 'license_key', 'it@example.com', 'x', NULL, 'sent', 1, '{at}', NULL,"
-            f" '{at}', '{at}'"
-        ),
-        "root_key": f"'{'r' * 43}', '{'0' * 64}', '{at}'",
-        "staff": f"1, 'ann@x.example', 'hash', 'issuer', '{at}', NULL",
-        "staff_token": f"1, 1, 'laptop', '{'b' * 64}', 'abcde', '{at}', NULL, NULL",
-    }
-    with first_schema.app_context():
-        with writable(db.engine.connect()) as connection, connection.begin():
-            for table, values in rows.items():
-                connection.execute(text(f"INSERT INTO {table} VALUES ({values})"))
-        db.engine.dispose()
-    prepare(first_schema)
-    with first_schema.app_context(), db.engine.connect() as connection:
-        for table in rows:
-            count = connection.scalar(text(f"SELECT count(*) FROM {table}"))
-            assert count == 1, table
-        found = connection.execute(text("SELECT status, status_reason FROM license")).one()
-        assert tuple(found) == ("suspended", "late")
-        if db.engine.dialect.name == "sqlite":
-            assert connection.scalar(text("PRAGMA foreign_keys")) == 1
-        with (
-            pytest.raises(IntegrityError),
-            writable(db.engine.connect()) as another,
-            another.begin(),
-        ):
-            another.execute(text("DELETE FROM license"))

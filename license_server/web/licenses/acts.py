@@ -24,6 +24,7 @@ from license_server.staff.roles import APPROVER, ISSUER
 from license_server.web.forms import show_violations
 from license_server.web.licenses.blueprint import blueprint
 from license_server.web.licenses.page import promises_of, summary
+from license_server.web.refused import sentence
 from license_token.armor import armor_license
 
 
@@ -275,7 +276,7 @@ def _performed(act: Act, license_id: str, form: RemarkForm) -> ResponseReturnVal
         show_violations(form, error)
         return _page(act, license_id, form), 422
     except (ConflictError, ForbiddenError) as error:
-        flash(f"{error.detail[:1].upper()}{error.detail[1:]}.", "danger")
+        flash(sentence(error), "danger")
         return redirect(url_for("licenses.show", license_id=license_id), 303)
 
 
@@ -317,7 +318,7 @@ def release(license_id: str, activation_id: str) -> ResponseReturnValue:
         except InvalidError as error:
             show_violations(form, error)
         except ConflictError as error:
-            flash(f"{error.detail[:1].upper()}{error.detail[1:]}.", "danger")
+            flash(sentence(error), "danger")
             return redirect(url_for("licenses.show", license_id=license_id), 303)
     row = store.get_license(db.session(), license_id)
     page = render_template(

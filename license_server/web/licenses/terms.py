@@ -19,6 +19,7 @@ from license_server.staff.roles import ISSUER
 from license_server.web.forms import show_violations
 from license_server.web.licenses.blueprint import blueprint
 from license_server.web.licenses.page import summary
+from license_server.web.refused import sentence
 from license_server.web.terms_form import TermsForm, asked_years, filled_with
 
 
@@ -88,7 +89,7 @@ def _save(row: License, form: TermsForm) -> ResponseReturnValue:
         show_violations(form, error)
         return _page(store.get_license(db.session(), license_id), form), 422
     except ConflictError as error:
-        form.reason.errors = [f"{error.detail[:1].upper()}{error.detail[1:]}."]
+        form.reason.errors = [sentence(error)]
         return _page(store.get_license(db.session(), license_id), form), 409
     deliver_mails()
     if draft:
