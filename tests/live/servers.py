@@ -14,9 +14,11 @@ from typing import Any
 
 import requests
 
+from license_server import create_app as create_license_server
+from license_server.config import Settings as LicenseServerSettings
 from serverkit.healthcheck import status_of
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 ADMIN = "admin@example.com"
 PASSWORD = "a password of the live tests"
@@ -124,18 +126,30 @@ class Vendor:
         self.server = Process(self.env, port, directory / "log", arguments)
         passphrase = directory / "passphrase"
         passphrase.write_text("a passphrase of the live tests")
-        self.flask("db", "upgrade")
-        root_file = ("--root-file", str(directory / "root.json"))
-        self.flask("keys", "init", *root_file, "--passphrase-file", str(passphrase))
         self.roots = directory / "roots.json"
-        self.roots.write_text(self.flask("keys", "export-roots"))
-        self.flask("staff", "create", "--email", "issuer@vendor.example", "--role", "approver")
-        made = self.flask(
-            "staff", "create-token", "--email", "issuer@vendor.example", "--name", "t"
-        )
+        self.token = self._set_up(directory, passphrase)
+
+    def _set_up(self, directory: Path, passphrase: Path) -> str:
+        """Make the keys and a member of staff, and return the person's token.
+
+        By the commands that an operator gives, but in this process: each would start for a second.
+        """
+        runner = create_license_server(LicenseServerSettings.from_env(self.env)).test_cli_runner()
+
+        def run(*arguments: str) -> str:
+            done = runner.invoke(args=arguments, catch_exceptions=False)
+            assert done.exit_code == 0, f"{arguments}: {done.output}"
+            return str(done.stdout)
+
+        run("db", "upgrade")
+        root_file = ("--root-file", str(directory / "root.json"))
+        run("keys", "init", *root_file, "--passphrase-file", str(passphrase))
+        self.roots.write_text(run("keys", "export-roots"))
+        run("staff", "create", "--email", "issuer@vendor.example", "--role", "approver")
+        made = run("staff", "create-token", "--email", "issuer@vendor.example", "--name", "t")
         found = re.search(r"sls_\S+", made)
         assert found is not None
-        self.token = found[0].rstrip('",.')
+        return found[0].rstrip('",.')
 
     @property
     def url(self) -> str:

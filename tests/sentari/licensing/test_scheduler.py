@@ -300,3 +300,4 @@ def test_a_stop_in_the_middle_of_a_call_neither_waits_for_it_nor_keeps_the_lease
     assert time.monotonic() - began < 5
     assert holder(world) is None
     gated.gate.set()
+    thread.stop()  # it has a world no longer when the test is over
