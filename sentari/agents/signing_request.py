@@ -33,7 +33,7 @@ def read_device_key(text: str) -> ec.EllipticCurvePublicKey:
     try:
         request = x509.load_pem_x509_csr(text.encode())
         key = request.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise SigningRequestError("cannot be read as a PKCS #10 request") from error
     # Before its signature: with a huge key of another kind that would take long.
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):

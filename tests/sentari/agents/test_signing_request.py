@@ -4,7 +4,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sentari.agents.signing_request import (
@@ -60,11 +60,13 @@ def test_a_request_has_a_limit():
 
 
 SAMPLE = der(csr())
+VERSION = SAMPLE.index(b"\x02\x01\x00") + 2
 REPLACED = st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 255))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(REPLACED, min_size=1, max_size=4))
+@example([(VERSION, 2)])
 def test_a_damaged_request_never_ends_in_another_error(replaced):
     raw = bytearray(SAMPLE)
     for place, value in replaced:
