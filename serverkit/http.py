@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 log = logging.getLogger("request")
 
@@ -24,11 +25,20 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
+class RowNumber(IntegerConverter):
+    """The number of a row in an address: a larger one than any database counts to names nothing."""
+
+    def __init__(self, url_map: Map) -> None:
+        """Take numbers up to what a signed 32-bit integer holds."""
+        super().__init__(url_map, max=2**31 - 1)
+
+
 def register_http(app: Flask, *, trusted_proxies: int) -> None:
-    """Give the app request ids, one log line per request, and the security headers."""
+    """Give the app request ids, a log line per request, security headers and row numbers."""
     if trusted_proxies:
         n = trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_port=n)  # type: ignore[method-assign]
+    app.url_map.converters["int"] = RowNumber
     app.before_request(_begin)
     app.after_request(_finish)
 

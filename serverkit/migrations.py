@@ -47,6 +47,24 @@ def _rebuilding(connection: Connection) -> Iterator[None]:
         driver.execute("PRAGMA foreign_keys=ON").close()
 
 
+@contextmanager
+def triggers_kept(connection: Connection) -> Iterator[None]:
+    """Put SQLite's triggers aside while a table is rebuilt, and back afterwards.
+
+    A rebuilt table loses its own, and those of others that name it stand in the way of renaming.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    triggers = connection.exec_driver_sql(query).fetchall()
+    for name, _ in triggers:
+        connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+    yield
+    for _, statement in triggers:
+        connection.exec_driver_sql(statement)
+
+
 def _check_references(
     ctx: MigrationContext,
     step: object,  # noqa: ARG001 - Alembic's names, by which it hands them over

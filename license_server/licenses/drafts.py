@@ -25,7 +25,9 @@ def prepare(
     """Make a draft: a license with terms and without a key."""
     reason = rules.check_reason(reason)
     rules.check_terms(terms, today=act.today)
-    row = add_license(session, customer, rules.Status.DRAFT, reason=reason, act=act)
+    row = add_license(
+        session, customer, rules.Status.DRAFT, issued_version=None, reason=reason, act=act
+    )
     version = add_version(session, row, terms, 1, reason=reason, act=act)
     note(session, act, "LICENSE_DRAFTED", row.id, **version_detail(version))
     return row
@@ -50,6 +52,7 @@ def issue_draft(
         )
         raise ConflictError(detail, code="customer_changed")
     set_status(row, status, reason=reason, act=act)
+    row.issued_version = version.version
     session.flush()
     key = issue_key(session, row, version, replaces=False, act=act)
     # The reason of the act, not the one that the terms were written for.

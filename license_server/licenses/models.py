@@ -30,11 +30,16 @@ class License(db.Model):  # type: ignore[name-defined, misc]
 
     Triggers of the migrations hold that its status goes only where the rules let it, that a
     draft has no key and no activation, and that a license that is over gets no new terms.
+    `issued_version` is the number of the terms that the first key was made for: what a draft
+    said before was promised to nobody.
     """
 
     __table_args__ = (
         CheckConstraint(f"status IN ({_STATUSES})", name="status"),
         CheckConstraint("length(status_reason) >= 1", name="status_reason"),
+        CheckConstraint(
+            "(status IN ('draft', 'discarded')) = (issued_version IS NULL)", name="issued_version"
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -43,6 +48,7 @@ class License(db.Model):  # type: ignore[name-defined, misc]
     status_reason: Mapped[str] = mapped_column(String(rules.LONGEST_REASON))
     status_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     status_changed_by: Mapped[str] = mapped_column(String(320))
+    issued_version: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[str] = mapped_column(String(320))
 

@@ -36,7 +36,9 @@ def issue(
     """
     reason = rules.check_reason(reason)
     rules.check_terms(terms, today=act.today)
-    row = add_license(session, customer, rules.Status.ACTIVE, reason=reason, act=act)
+    row = add_license(
+        session, customer, rules.Status.ACTIVE, issued_version=1, reason=reason, act=act
+    )
     version = add_version(session, row, terms, 1, reason=reason, act=act)
     key = issue_key(session, row, version, replaces=False, act=act)
     note(session, act, "LICENSE_ISSUED", row.id, key_hint=key.hint, **version_detail(version))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from license_server.customers.models import Customer
@@ -67,7 +67,18 @@ _OPEN = (
     .where(_KEYS.c.key_hash == bindparam("key_hash"), _KEYS.c.replaced_at.is_(None))
     .with_for_update()
 )
-GRANTED = _VERSIONS.c.approval_required.is_(False) | _APPROVALS.c.approved_at.is_not(None)
+_ISSUED = License.__table__.alias("issued")
+_FIRST = (
+    select(_ISSUED.c.issued_version)
+    .where(_ISSUED.c.id == _VERSIONS.c.license_id)
+    .correlate(_VERSIONS)
+    .scalar_subquery()
+)
+# A draft grants nothing, and nor do the versions that it had before the one that was issued.
+GRANTED = and_(
+    _VERSIONS.c.version >= _FIRST,
+    or_(_VERSIONS.c.approval_required.is_(False), _APPROVALS.c.approved_at.is_not(None)),
+)
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,15 @@ def new_jti() -> str:
 
 
 def add_license(
-    session: Session, customer: Customer, status: rules.Status, *, reason: str, act: Act
+    session: Session,
+    customer: Customer,
+    status: rules.Status,
+    *,
+    issued_version: int | None,
+    reason: str,
+    act: Act,
 ) -> License:
-    """Add a license without terms or key."""
+    """Add a license without terms or key; `issued_version` is the first that is issued, if any."""
     row = License(
         id=str(uuid.uuid4()),
         customer=customer,
@@ -58,6 +64,7 @@ def add_license(
         status_reason=reason,
         status_changed_at=act.at,
         status_changed_by=act.actor,
+        issued_version=issued_version,
         created_at=act.at,
         created_by=act.actor,
     )

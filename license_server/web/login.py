@@ -49,6 +49,8 @@ def login() -> ResponseReturnValue:
 @access(public=True)
 def code() -> ResponseReturnValue:
     """Show and take the second step: the code of the authenticator app, set up at the first."""
+    if current_user.is_authenticated:
+        return redirect(url_for("home.index"))
     begun = sign_in.find(db.session(), session.get(_STEP, ""), current().clock.now())
     if begun is None:
         return _begin_again()

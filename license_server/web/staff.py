@@ -64,7 +64,7 @@ def reset_password(staff_id: int) -> ResponseReturnValue:
 @access(role=APPROVER)
 def revoke_token(staff_id: int) -> ResponseReturnValue:
     """Stop a person's token from working at once."""
-    hint = request.form.get("hint", "")
+    hint = request.form.get("hint", "").replace("\0", "")
 
     def change(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
         tokens.revoke_token(session, person, hint, at=at, actor=actor)

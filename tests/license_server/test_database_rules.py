@@ -29,6 +29,7 @@ LICENSE = {
     "status_reason": "issued",
     "status_changed_at": NOW,
     "status_changed_by": "test",
+    "issued_version": 1,
     "created_at": NOW,
     "created_by": "test",
 }
@@ -91,6 +92,12 @@ def session(each_server: Flask) -> Iterator[Session]:
         session.execute(insert(models.License).values(LICENSE))
         yield session
         session.rollback()
+
+
+def of_status(status: str) -> dict[str, Any]:
+    """A license's row in a status; only what was issued knows which terms were."""
+    issued = None if status in ("draft", "discarded") else 1
+    return {**LICENSE, "status": status, "issued_version": issued}
 
 
 def refused(session: Session, model: type[Any], values: dict[str, Any]) -> bool:
@@ -197,7 +204,7 @@ def test_a_key_is_a_hash_and_a_hint(session: Session, changes: dict[str, str]) -
 
 def test_a_license_has_a_known_status(session: Session) -> None:
     for status in ("draft", "suspended", "revoked", "discarded"):
-        assert not refused(session, models.License, {**LICENSE, "id": status, "status": status})
+        assert not refused(session, models.License, {**of_status(status), "id": status})
     assert refused(session, models.License, {**LICENSE, "id": "x", "status": "paused"})
 
 
@@ -279,7 +286,8 @@ def move(session: Session, status: str) -> bool:
     """Tell whether the database refuses to bring the license into the status."""
     try:
         with session.begin_nested():
-            session.execute(update(models.License).values(status=status))
+            values = {name: of_status(status)[name] for name in ("status", "issued_version")}
+            session.execute(update(models.License).values(values))
     except IntegrityError:
         return False
     return True
@@ -298,13 +306,13 @@ ROADS = {
 def test_a_license_goes_only_where_the_rules_let_it(session: Session, status: str) -> None:
     for target in ROADS:
         session.execute(text("DELETE FROM license"))
-        session.execute(insert(models.License).values({**LICENSE, "status": status}))
+        session.execute(insert(models.License).values(of_status(status)))
         assert move(session, target) is (target == status or target in ROADS[status]), target
 
 
 @pytest.mark.parametrize("status", ROADS)
 def test_only_what_was_issued_has_a_key_and_activations(session: Session, status: str) -> None:
-    other = {**LICENSE, "id": "m", "status": status}
+    other = {**of_status(status), "id": "m"}
     session.execute(insert(models.License).values(other))
     expected = status in ("draft", "discarded")
     for model, row in ((models.IssuedKey, KEY), (models.Activation, ACTIVATION)):
@@ -322,9 +330,17 @@ def test_only_what_was_issued_has_a_key_and_activations(session: Session, status
 
 @pytest.mark.parametrize("status", ROADS)
 def test_a_license_that_is_over_gets_no_new_terms(session: Session, status: str) -> None:
-    session.execute(insert(models.License).values({**LICENSE, "id": "m", "status": status}))
+    session.execute(insert(models.License).values({**of_status(status), "id": "m"}))
     over = status in ("revoked", "discarded")
     assert refused(session, models.TermsVersion, {**TERMS, "license_id": "m"}) is over
+
+
+@pytest.mark.parametrize("status", ROADS)
+def test_what_was_issued_says_which_terms_were(session: Session, status: str) -> None:
+    right = {**of_status(status), "id": "m"}
+    wrong = {**right, "issued_version": None if right["issued_version"] else 1}
+    assert refused(session, models.License, wrong)
+    assert not refused(session, models.License, right)
 
 
 def test_a_key_is_not_replaced_before_it_was_issued(session: Session) -> None:

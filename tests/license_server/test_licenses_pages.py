@@ -212,6 +212,24 @@ def test_an_approval_is_of_the_terms_that_were_looked_at(
     assert last_action(server) == "LICENSE_TERMS_CHANGED"
 
 
+def test_what_a_draft_said_before_is_granted_to_nobody(
+    server: Flask,
+    issuer_person: Person,
+    approver_person: Person,
+    draft: str,
+    clock: FakeClock,
+    roots: RootSet,
+) -> None:
+    issuer_person.post(f"{draft}/terms", **{**FORM, "max_packages": "unlimited", "seen": "1"})
+    key = issue(issuer_person, draft)
+    assert only(server, OutboxMail).state == "held"
+    sentari = CustomerServer(issuer_person.client, key, clock, roots)
+    assert sentari.send(sentari.request()).json["code"] == "approval_pending"
+    assert act(approver_person, draft, "approve", "").status_code == 303
+    assert only(server, OutboxMail).state == "sent"
+    assert sentari.check_in().claims.terms.max_packages is None
+
+
 def test_what_needs_no_approval_cannot_be_approved(
     approver_person: Person, issuer_person: Person, issued: str
 ) -> None:

@@ -98,8 +98,8 @@ def test_the_rows_of_the_first_schema_come_along_with_what_refers_to_them(
     before = counts()
     migrate(each_server, "head")
     assert counts() == before
-    found = execute(each_server, "SELECT status, status_reason FROM license")
-    assert found == [("suspended", "late")]
+    found = execute(each_server, "SELECT status, status_reason, issued_version FROM license")
+    assert found == [("suspended", "late", 1)]
     # SQLite checks no references while tables are rebuilt, and does again afterwards.
     with pytest.raises(IntegrityError):
         execute(each_server, "DELETE FROM license")

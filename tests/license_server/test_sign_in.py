@@ -266,6 +266,11 @@ def test_a_used_session_ends_after_a_day(
     assert support_person.get("/").status_code == status
 
 
+def test_who_is_signed_in_needs_no_sign_in_page(support_person: Person) -> None:
+    for path in ("/login", "/login/code"):
+        assert support_person.get(path).headers["Location"] == "/"
+
+
 def test_signing_out_ends_the_session_for_a_copied_cookie_too(
     server: Flask, support_person: Person
 ) -> None:

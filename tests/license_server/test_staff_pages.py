@@ -14,6 +14,7 @@ from license_server.staff.models import Staff
 from license_server.staff.service import disable_staff, find_staff
 from license_server.staff.tokens import authenticate
 from tests.clocks import FakeClock
+from tests.conftest import csrf_token
 from tests.license_server.conftest import staff_token
 from tests.license_server.pages import PASSWORD, Person, add_staff, person_with
 
@@ -199,6 +200,24 @@ def test_there_is_nobody_behind_an_id_that_is_not_there(approver_person: Person)
     assert "text/html" in answer.content_type
 
 
+@pytest.mark.parametrize("number", ["2147483647", "2147483648", "9" * 30])
+def test_a_number_that_no_row_has_names_nobody_on_either_database(
+    each_server: Flask, number: str
+) -> None:
+    answer = person_with(each_server, "approver").get(f"/staff/{number}")
+    assert answer.status_code == 404
+
+
+def test_a_nul_in_a_text_finds_nobody_on_either_database(each_server: Flask) -> None:
+    approver = person_with(each_server, "approver")
+    assert approver.post("/staff/1/revoke-token", hint="a\0b").status_code == 404
+    assert approver.post("/staff/1/role", role="a\0b").status_code == 422
+    assert approver.get("/audit?actor=a%00b&search=%00&action=%00").status_code == 200
+    stranger = each_server.test_client()
+    form = {"email": "a\0b@x.example", "password": "a\0b", "csrf_token": csrf_token(stranger)}
+    assert stranger.post("/login", data=form).status_code == 422
+
+
 # One's own account.
 
 
@@ -266,7 +285,7 @@ def test_the_audit_log_is_filtered_and_turned_over(server: Flask, support_person
     assert "license:0<" in support_person.get("/audit?action=COUNTED&page=2").text
     assert "of <strong>1</strong>" in support_person.get("/audit?target=license:7").text
     assert "No event matches" in support_person.get("/audit?target=license").text
-    assert "No event matches" in support_person.get("/audit?search=a%00b").text
+    assert "No event matches" in support_person.get("/audit?search=no%00such%00text").text
     assert support_person.get("/audit?page=0").status_code == 400
     assert support_person.get("/audit?page_size=501").status_code == 400
 
