@@ -2,18 +2,14 @@
 
 import random
 import re
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 import requests
-from sqlalchemy.engine import make_url
 
 from bench.fleet import Office
 from bench.hammer import Hammer, post
-from tests.postgres import shared_server
 
 pytestmark = pytest.mark.live
 
@@ -30,21 +26,14 @@ def office(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Office]:
     """A running license server on each kind of database."""
-    url = database(request.param, tmp_path_factory)
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/licenses.db"
+    else:
+        url = request.getfixturevalue("postgres").create()
     office = Office(tmp_path_factory.mktemp("office"), url)
     office.server.start()
     yield office
     office.server.stop()
-
-
-def database(kind: str, factory: pytest.TempPathFactory) -> str:
-    """The URL of an empty database of that kind."""
-    if kind == "sqlite":
-        return f"sqlite:///{factory.mktemp('sqlite')}/licenses.db"
-    url, name = make_url(shared_server(factory)), f"load_{secrets.token_hex(6)}"
-    with psycopg.connect(url.render_as_string(False), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return url.set(drivername="postgresql+psycopg", database=name).render_as_string(False)
 
 
 def come_twice(office: Office, hammer: Hammer, count: int) -> None:
