@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -22,6 +23,7 @@ from tests.clocks import FakeClock
 from tests.compiled import CompiledTemplates
 from tests.places import scratch
 from tests.postgres import Postgres
+from tests.scheduling import Together
 
 SECRET = "a secret of the tests, long enough to be accepted"
 PASSWORD = "a password of the tests"
@@ -35,6 +37,12 @@ def pytest_collection_finish() -> None:
     """Take all the modules and tests out of the garbage collector's rounds: they stay."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
+    """Take the place of `--dist loadgroup`."""
+    return Together(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ def server(
     env = environment(SENTARI_DATA_DIR=str(directory), **settings)
     server = Process(env, free_port(), directory / "log", scheme=request.param)
     server.start()
+    while len(server.workers()) < 2:  # the first to be ready answers for both
+        time.sleep(0.05)
     yield server
     assert server.stop() == 0
 
