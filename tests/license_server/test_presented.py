@@ -7,7 +7,8 @@ from license_server.presented import LARGEST_REQUEST_BYTES, presented_text
 from license_token.armor import armor_license, armor_request
 from license_token.license_key import LicenseKey
 
-KEY = LicenseKey.generate().text
+# Always the same, so that every worker collects tests of the same names.
+KEY = LicenseKey.parse("SENT-XJNEW-C4FZ7-Q9ZWS-Y7Y4Y-RSK69").text
 DOCUMENT = "eyJ.eyJ.sig"
 
 
