@@ -7,7 +7,7 @@ for each other.
 
 from typing import cast
 
-from sqlalchemy import CursorResult, Update, case, func, select, update
+from sqlalchemy import BigInteger, CursorResult, Update, case, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -102,7 +102,8 @@ def _change(
     """Set a total while it is `at_most`; tell whether it was. The row stays locked."""
     statement = update(InventoryTotals).where(InventoryTotals.id == _ROW)
     if at_most is not None:
-        statement = statement.where(column <= at_most)
+        # A license may allow more than the column's type can hold.
+        statement = statement.where(column <= literal(at_most, BigInteger))
     statement = statement.values({column: value}).execution_options(synchronize_session=False)
     if _changed(session, statement):
         return True

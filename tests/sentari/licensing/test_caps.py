@@ -77,6 +77,12 @@ def test_a_license_without_caps_counts_and_refuses_nothing(app: Flask) -> None:
     assert write(app, lambda s: caps.change_packages(s, unlimited, 10**9)).packages == 10**9
 
 
+def test_the_largest_caps_that_a_license_can_name_are_no_obstacle(app: Flask) -> None:
+    largest = status(max_devices=2**53, max_packages=2**53)
+    assert write(app, lambda s: enroll(s, largest)).devices == 1
+    assert write(app, lambda s: caps.change_packages(s, largest, 5)).packages == 5
+
+
 def test_packages_are_counted_up_to_the_cap_and_refused_past_it(app: Flask) -> None:
     license_status = status(max_packages=10)
     assert write(app, lambda s: caps.change_packages(s, license_status, 9)).packages == 9
