@@ -4,16 +4,17 @@ A record is one element of the scan's `packages`. Scans of one device are nearly
 hour to hour, so a record is read only when its fingerprint was not seen in the scan before.
 """
 
-import marshal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b, sha256
-from json import JSONEncoder
 from typing import Any, NamedTuple
 
+from msgspec.json import Encoder
+
+from sentari.inventory.document import load_value
 from sentari.inventory.ecosystems import ecosystem_of
-from sentari.inventory.faults import Fault, Faults, ScanError
+from sentari.inventory.faults import Faults
 from sentari.inventory.text import Warnings, excerpt, mend
 
 MAX_PACKAGES = 100_000
@@ -21,11 +22,9 @@ MAX_NAME, MAX_VERSION, MAX_PATH, MAX_LICENSE, MAX_WORD = 512, 256, 4096, 4096, 6
 FINGERPRINT_BYTES = 8
 
 # Another value makes every stored fingerprint old, so that all records are read afresh once.
-_READER_VERSION = b"1"
-# Version 2 of the format depends on nothing but the values; later ones note object identity.
-_MARSHAL_VERSION = 2
+_READER_VERSION = b"2"
 
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_encode = Encoder().encode
 
 
 class PackageKey(NamedTuple):
@@ -70,37 +69,34 @@ _LOCATION_FIELDS = (
 
 @dataclass(frozen=True)
 class RawRecords:
-    """The records as they came, not looked into yet."""
+    """The records as they came, each as the bytes of its JSON text, not looked into yet."""
 
-    values: tuple[Any, ...]
-
-    @cached_property
-    def _dumps(self) -> list[bytes]:
-        try:
-            return [marshal.dumps(value, _MARSHAL_VERSION) for value in self.values]
-        except ValueError as error:
-            raise ScanError([Fault("/packages", "a record is nested too deeply")]) from error
+    values: tuple[bytes, ...]
 
     @cached_property
     def content_hash(self) -> str:
         """Return 64 hex digits that depend on the set of records, not on their order."""
-        distinct = sorted(set(self._dumps))
-        return sha256(b"\0".join([_READER_VERSION, *distinct])).hexdigest()
+        # NUL cannot occur in JSON text.
+        return sha256(b"\0".join([_READER_VERSION, *sorted(set(self.values))])).hexdigest()
 
     @cached_property
     def positions(self) -> dict[bytes, int]:
         """Return the fingerprint of every distinct record with the place where it stands."""
         return {
-            blake2b(dump, digest_size=FINGERPRINT_BYTES, person=_READER_VERSION).digest(): place
-            for place, dump in enumerate(self._dumps)
+            blake2b(value, digest_size=FINGERPRINT_BYTES, person=_READER_VERSION).digest(): place
+            for place, value in enumerate(self.values)
         }
 
     def read(self, places: Iterable[int], warnings: Warnings) -> dict[int, Record]:
-        """Return the records at the given places; ScanError names every wrong one."""
+        """Return the records at the given places.
+
+        ScanError names every one of a wrong structure.
+        """
         faults = Faults()
         records = {}
         for place in places:
-            record = read_record(self.values[place], f"/packages/{place}", faults, warnings)
+            value = load_value(self.values[place])
+            record = read_record(value, f"/packages/{place}", faults, warnings)
             if record is not None:
                 records[place] = record
         faults.raise_if_any()
@@ -150,7 +146,7 @@ def _read_location(value: Mapping[str, Any], key: PackageKey, warnings: Warnings
             if len(text) > limit or not text.isascii() or "\0" in text:
                 text = mend(text, limit, f"{sent} of {excerpt(key.name)!r}:", warnings)
             location[kept] = text
-    return _encode(location)
+    return _encode(location).decode()
 
 
 def join_locations(locations: Iterable[str]) -> str:

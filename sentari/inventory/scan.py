@@ -7,7 +7,7 @@ here: most scans carry the same ones as the scan before (see records.py).
 
 from dataclasses import dataclass
 
-from sentari.inventory.document import load_object
+from sentari.inventory.document import load_scan
 from sentari.inventory.faults import Faults
 from sentari.inventory.fields import Fields
 from sentari.inventory.records import MAX_PACKAGES, MAX_PATH, MAX_VERSION, MAX_WORD, RawRecords
@@ -57,7 +57,7 @@ def read_scan(body: bytes) -> Scan:
     Raises MalformedScanError when it is not JSON, ScanError when its structure is wrong.
     """
     warnings, faults = Warnings(), Faults()
-    fields = Fields(load_object(body, warnings), "", faults, warnings)
+    fields = Fields(load_scan(body, warnings), "", faults, warnings)
     scan = Scan(
         device_uid=fields.text("device_id", MAX_WORD, required=True),
         hostname=fields.text("hostname", MAX_HOSTNAME, required=True),

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sentari.inventory.records import RawRecords
+
 REAL = Path(__file__).parents[2] / "data" / "scans"
 
 # Name of each real scan, and how many packages `max_packages` counts in it.
@@ -53,3 +55,8 @@ def scan(*packages: dict[str, Any], **more: Any) -> dict[str, Any]:
 def body(document: Any) -> bytes:
     """Return the document as the agent sends it."""
     return json.dumps(document).encode()
+
+
+def raw_records(*values: Any) -> RawRecords:
+    """Return the values as the records of a scan that were not looked into yet."""
+    return RawRecords(tuple(body(value) for value in values))

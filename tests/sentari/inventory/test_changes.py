@@ -13,9 +13,8 @@ from sentari.inventory.changes import (
     settle,
 )
 from sentari.inventory.faults import ScanError
-from sentari.inventory.records import RawRecords
 from sentari.inventory.text import Warnings
-from tests.sentari.inventory.scans import TRACKED, package, real_scan
+from tests.sentari.inventory.scans import TRACKED, package, raw_records, real_scan
 
 
 class Shelf:
@@ -28,7 +27,7 @@ class Shelf:
         self.warnings = Warnings()
 
     def apply(self, packages):
-        raw = RawRecords(tuple(packages))
+        raw = raw_records(*packages)
         index = decode_index(self.index)
         self.warnings = Warnings()
         news = find_news(raw, index, self.warnings)
