@@ -107,9 +107,10 @@ def _change(
     statement = statement.values({column: value}).execution_options(synchronize_session=False)
     if _changed(session, statement):
         return True
-    if _exists(session):
-        return False
-    _create(session)
+    if not _exists(session):
+        _create(session)
+    # Another writer may have made the row since it was looked for: look once more, or nothing
+    # would be locked.
     return _changed(session, statement)
 
 

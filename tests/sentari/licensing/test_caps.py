@@ -4,9 +4,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, event, insert, select, update
 from sqlalchemy.orm import Session
 
 from sentari.extensions import db, writing
@@ -157,3 +158,26 @@ def test_of_eight_who_want_the_last_place_exactly_one_gets_it(app: Flask) -> Non
             write(app, remove_all)
     with app.app_context():
         assert db.session.scalars(select(InventoryTotals.devices)).all() == [0]
+
+
+def test_a_totals_row_that_another_writer_makes_meanwhile_is_locked_all_the_same(
+    make_app: AppFactory, postgres_url: str
+) -> None:
+    app = make_app(postgres_url)
+    seen: list[str] = []
+    free_rows: list[int] = []
+
+    def look(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+        with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as other:
+            if len(seen) == 1:
+                other.execute("INSERT INTO inventory_totals VALUES (1, 0, 0)")
+            if "count(*)" in statement:
+                query = "SELECT id FROM inventory_totals FOR UPDATE SKIP LOCKED"
+                free_rows.append(len(other.execute(query).fetchall()))
+
+    with app.app_context():
+        event.listen(db.engine, "after_cursor_execute", look)
+    write(app, lambda s: enroll(s, status(max_devices=1)))
+    assert seen[0].startswith("UPDATE inventory_totals")
+    assert free_rows[0] == 0
