@@ -32,7 +32,7 @@ with warnings.catch_warnings():
 ROUNDS, WORKERS = 5, 2
 _MIB = 1024 * 1024
 # An unlimited license would wait for a second person; these limits are asked for like any others.
-_TERMS = {"max_devices": 10_000_000, "max_packages": 10_000_000_000}
+_TERMS = {"max_devices": 1_000_000, "max_packages": 1_000_000_000}
 
 
 @dataclass(frozen=True)

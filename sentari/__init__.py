@@ -8,7 +8,7 @@ from sentari.agents.paths import AgentPaths
 from sentari.api import register_api
 from sentari.cli import register_commands
 from sentari.config import CHECKOUT, Settings
-from sentari.extensions import Sentari, csrf, db, login_manager
+from sentari.extensions import Sentari, csrf, db, login_manager, writing
 from sentari.flask_config import flask_config
 from sentari.licensing.check_in import Transport
 from sentari.licensing.core import create_licensing
@@ -24,6 +24,7 @@ from serverkit.database import prepare_engine
 from serverkit.http import register_http
 from serverkit.pages import register_page_answers
 from serverkit.problems import register_problems
+from serverkit.shared_writes import SharedWrites
 
 
 def create_app(
@@ -57,7 +58,9 @@ def create_app(
         rate_limiter = create_rate_limiter(db.engine, clock)
     licensing = create_licensing(settings, clock=clock, transport=transport, server_version=VERSION)
     authorities = AuthorityStore(settings.secret_key)
-    app.extensions["sentari"] = Sentari(settings, clock, rate_limiter, licensing, authorities)
+    app.extensions["sentari"] = Sentari(
+        settings, clock, rate_limiter, licensing, authorities, SharedWrites(writing)
+    )
 
     register_http(app, trusted_proxies=settings.trusted_proxies)
     register_problems(app, error_page)

@@ -1,8 +1,9 @@
 """What the app's parts share: the database, the forms' tokens, and the per-app services."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from flask import current_app
 from flask_login import LoginManager
@@ -13,11 +14,14 @@ from sentari.config import Settings
 from serverkit import database
 from serverkit.clock import Clock
 from serverkit.rate_limits import RateLimiter
+from serverkit.shared_writes import SharedWrites
 
 if TYPE_CHECKING:
     from sentari.agents.authority_store import AuthorityStore
     from sentari.licensing.core import Licensing
     from sentari.licensing.snapshot import Snapshot
+
+Value = TypeVar("Value")
 
 db = database.create_database()
 login_manager = LoginManager()
@@ -33,6 +37,7 @@ class Sentari:
     rate_limiter: RateLimiter
     licensing: "Licensing"
     authorities: "AuthorityStore"
+    shared_writes: SharedWrites
 
     @property
     def snapshot(self) -> "Snapshot":
@@ -48,3 +53,15 @@ def current() -> Sentari:
 def writing() -> AbstractContextManager[Session]:
     """Open the one write transaction of a request or command."""
     return database.writing(db)
+
+
+def write_with_others(work: Callable[[Session], Value]) -> Value:
+    """Return what `work` returns, once it is committed, maybe together with other requests' work.
+
+    On PostgreSQL transactions write side by side and share their waiting for the disk anyway.
+    """
+    if db.engine.dialect.name == "sqlite":
+        db.session.rollback()  # nothing is to be kept open while others write
+        return current().shared_writes.run(work)
+    with writing() as session:
+        return work(session)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from sentari.agents.models import DeviceCertificate, DeviceCredential
@@ -28,6 +28,20 @@ class Evidence:
 
     token: str | None = field(default=None, repr=False)
     fingerprints: frozenset[str] = frozenset()
+
+
+# Every request of an agent asks one of these, so they are built once.
+_THIS: BindParameter[str] = bindparam("this")
+_BY_TOKEN = (
+    select(DeviceCredential.revoked_at, Device.id, Device.uid)
+    .outerjoin(Device, Device.id == DeviceCredential.device_id)
+    .where(DeviceCredential.token_hash == _THIS)
+)
+_BY_CERTIFICATE = (
+    select(DeviceCertificate.revoked_at, DeviceCertificate.not_after, Device.id, Device.uid)
+    .outerjoin(Device, Device.id == DeviceCertificate.device_id)
+    .where(DeviceCertificate.fingerprint == _THIS)
+)
 
 
 def bearer_token(authorization: str) -> str | None:
@@ -57,12 +71,8 @@ def _callers(session: Session, evidence: Evidence, now: datetime) -> Iterator[Ca
 
 def caller_of_token(session: Session, token: str) -> Caller:
     """Return the device that a device token belongs to, else raise Problem 401, 403 or 404."""
-    query = (
-        select(DeviceCredential.revoked_at, Device.id, Device.uid)
-        .outerjoin(Device, Device.id == DeviceCredential.device_id)
-        .where(DeviceCredential.token_hash == hash_token(token))
-    )
-    found = session.execute(query).one_or_none()
+    values = {"this": hash_token(token)}
+    found = session.connection().execute(_BY_TOKEN, values).one_or_none()
     if found is None:
         raise no_identity()
     if found.id is None:
@@ -74,12 +84,8 @@ def caller_of_token(session: Session, token: str) -> Caller:
 
 def caller_of_certificate(session: Session, fingerprint: str, now: datetime) -> Caller:
     """Return the device that a certificate was made for, else raise Problem 401, 403 or 404."""
-    query = (
-        select(DeviceCertificate.revoked_at, DeviceCertificate.not_after, Device.id, Device.uid)
-        .outerjoin(Device, Device.id == DeviceCertificate.device_id)
-        .where(DeviceCertificate.fingerprint == fingerprint)
-    )
-    found = session.execute(query).one_or_none()
+    values = {"this": fingerprint}
+    found = session.connection().execute(_BY_CERTIFICATE, values).one_or_none()
     if found is None:
         raise no_identity("This certificate was not made by this server. Enroll the device again.")
     if found.id is None:

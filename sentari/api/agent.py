@@ -8,7 +8,6 @@ from apiflask import APIBlueprint
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from flask import request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from sentari import metrics
 from sentari.agents import audit_shipping, identity, registration, renewal
@@ -29,7 +28,7 @@ from sentari.api.agent_schemas import (
 )
 from sentari.api.device_identity import device_caller, evidence, proven_device
 from sentari.api.openapi import describe
-from sentari.extensions import current, db, writing
+from sentari.extensions import current, db, write_with_others, writing
 from sentari.inventory import ingestion
 from sentari.inventory.faults import MalformedScanError, ScanError
 from sentari.inventory.ingestion import UnknownDeviceError
@@ -240,11 +239,11 @@ def _ingest(caller: Caller, sent: Scan) -> ingestion.Receipt:
     if sent.device_uid != caller.uid:
         raise identity.wrong_device()
     status, now = current().snapshot.status(), current().clock.now()
-    session: Session = db.session()
     try:
-        prepared = ingestion.prepare(session, caller.device_id, sent)
-        with writing() as session:
-            return ingestion.ingest(session, prepared, now=now, license_status=status)
+        prepared = ingestion.prepare(db.session(), caller.device_id, sent)
+        return write_with_others(
+            lambda session: ingestion.ingest(session, prepared, now=now, license_status=status)
+        )
     except UnknownDeviceError:
         raise identity.unknown_device() from None
     except ScanError as error:

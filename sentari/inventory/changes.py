@@ -7,7 +7,7 @@ compared, read and written in those few records only.
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sentari.inventory.records import (
@@ -81,6 +81,18 @@ class Difference:
     def growth(self) -> int:
         """Return by how many tracked packages the device's inventory grows."""
         return len(self.added) - len(self.removed)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the inventory stays as it is."""
+        return not (self.added or self.changed or self.removed)
+
+    def beside(self, stored: Mapping[int, str]) -> "Difference":
+        """Return the difference without what is stored already: an agent may only write it anew."""
+        changed = {
+            number: text for number, text in self.changed.items() if stored.get(number) != text
+        }
+        return replace(self, changed=changed)
 
 
 def find_news(records: RawRecords, index: Index, warnings: Warnings) -> News:

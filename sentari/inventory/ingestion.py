@@ -31,15 +31,22 @@ class UnknownDeviceError(LookupError):
 class Prepared:
     """A scan compared with the inventory that was stored when it was read.
 
-    `seen_hash` tells which that was; `news` is empty when the scan has the same records.
+    `seen_hash` tells which that was, `packages` how many it had. When the scan has the same
+    records, `index` and `news` are empty. `warnings` are those of the scan's records.
     """
 
     device_id: int
     scan: Scan
     seen_hash: str | None
+    packages: int
     index: Mapping[bytes, Entry]
     news: News
     warnings: Warnings
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Tell whether the scan has the records that were stored."""
+        return self.scan.records.content_hash == self.seen_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,15 @@ def prepare(session: Session, device_id: int, scan: Scan) -> Prepared:
     state = store.device_state(session, device_id)
     if state is None:
         raise UnknownDeviceError
-    warnings = Warnings()
+    seen = (state.content_hash, state.package_count)
     if scan.records.content_hash == state.content_hash:
         nothing = News({}, frozenset())
-        return Prepared(device_id, scan, state.content_hash, {}, nothing, warnings)
+        warnings = Warnings.from_json(state.package_warnings)
+        return Prepared(device_id, scan, *seen, {}, nothing, warnings)
+    warnings = Warnings()
     index = decode_index(store.read_index(session, device_id))
     news = find_news(scan.records, index, warnings)
-    return Prepared(device_id, scan, state.content_hash, index, news, warnings)
+    return Prepared(device_id, scan, *seen, index, news, warnings)
 
 
 def ingest(
@@ -99,26 +108,55 @@ def ingest(
 
     Raises Problem 402 when its packages do not fit under the cap, and what `prepare` raises.
     """
+    if prepared.is_unchanged and (receipt := _confirm(session, prepared, now)):
+        return receipt
     device_id, scan = prepared.device_id, prepared.scan
     state = store.device_state(session, device_id, lock=True)
     if state is None:
         raise UnknownDeviceError
-    known = store.find_scan(session, device_id, scan.scanned_at)
-    if known is not None:
-        store.update_device(session, device_id, {"last_seen_at": now})
-        return Receipt(known.id, DUPLICATE, known.packages_received, known.package_count)
+    if store.find_scan(session, device_id, scan.scanned_at) is not None:
+        return _repeat(session, prepared, now)
     if state.order_at is not None and order_of(scan.scanned_at, now) < state.order_at:
         return _keep_as_history(session, prepared, now)
-    if scan.records.content_hash == state.content_hash:
-        return _keep_unchanged(session, prepared, state, now)
     if prepared.seen_hash != state.content_hash:
         # Another scan of the device came in between; it is rare, so it may take the lock's time.
         prepared = prepare(session, device_id, scan)
+    if prepared.is_unchanged:
+        store.update_device(session, device_id, _head_of(prepared, now))
+        return _record_unchanged(session, prepared, now)
     receipt = _apply(session, prepared, now)
     if receipt.growth:
         # The totals are every writer's: taken last, their row is locked for the shortest time.
         caps.change_packages(session, license_status, receipt.growth)
     return receipt
+
+
+def _confirm(session: Session, prepared: Prepared, now: datetime) -> Receipt | None:
+    """Record a scan that repeats the inventory, as nearly all do, with two statements.
+
+    Return None, and leave all as it is, when it is late, known, or the inventory has moved.
+    """
+    values = _head_of(prepared, now)
+    this = {
+        "seen_hash": prepared.seen_hash,
+        "this_time": prepared.scan.scanned_at,
+        "this_order": values["order_at"],
+    }
+    if not store.update_unchanged(session, prepared.device_id, values | this):
+        return None
+    return _record_unchanged(session, prepared, now)
+
+
+def _record_unchanged(session: Session, prepared: Prepared, now: datetime) -> Receipt:
+    outcome = _Outcome(UNCHANGED, prepared.packages, prepared.warnings.count)
+    return _record(session, prepared, now, outcome)
+
+
+def _repeat(session: Session, prepared: Prepared, now: datetime) -> Receipt:
+    """Give a scan that is in the history already its number there, and change nothing."""
+    known = store.find_scan(session, prepared.device_id, prepared.scan.scanned_at)
+    store.update_device(session, prepared.device_id, {"last_seen_at": now})
+    return Receipt(known.id, DUPLICATE, known.packages_received, known.package_count)
 
 
 def _keep_as_history(session: Session, prepared: Prepared, now: datetime) -> Receipt:
@@ -129,38 +167,35 @@ def _keep_as_history(session: Session, prepared: Prepared, now: datetime) -> Rec
     return _record(session, prepared, now, _Outcome(SUPERSEDED, packages, warnings.count))
 
 
-def _keep_unchanged(session: Session, prepared: Prepared, state: Any, now: datetime) -> Receipt:
-    warnings = Warnings.from_json(state.package_warnings).count
-    values = _head_of(prepared.scan, now, warnings)
-    store.update_device(session, prepared.device_id, values)
-    return _record(session, prepared, now, _Outcome(UNCHANGED, state.package_count, warnings))
-
-
 def _apply(session: Session, prepared: Prepared, now: datetime) -> Receipt:
     scan, warnings = prepared.scan, prepared.warnings
     ids = store.package_ids(session, prepared.news.keys)
     difference = settle(prepared.news, scan.records, prepared.index, ids)
+    stored = store.read_locations(session, prepared.device_id, difference.changed)
+    difference = difference.beside(stored)
     store.write_difference(session, prepared.device_id, difference)
-    values = _head_of(scan, now, warnings.count) | {
+    values = _head_of(prepared, now) | {
         "content_hash": scan.records.content_hash,
         "package_count": difference.tracked,
         "package_warnings": warnings.as_json(),
     }
     store.update_device(session, prepared.device_id, values)
+    first = prepared.seen_hash is None
     outcome = _Outcome(
-        APPLIED,
+        APPLIED if first or not difference.is_empty else UNCHANGED,
         difference.tracked,
         warnings.count,
         added=len(difference.added),
         changed=len(difference.changed),
         removed=len(difference.removed),
-        changes=None if prepared.seen_hash is None else _changes(difference),
+        changes=None if first or difference.is_empty else _changes(difference),
     )
     return _record(session, prepared, now, outcome)
 
 
-def _head_of(scan: Scan, now: datetime, package_warnings: int) -> dict[str, Any]:
+def _head_of(prepared: Prepared, now: datetime) -> dict[str, Any]:
     """Return the columns of the device that every scan in its turn sets."""
+    scan = prepared.scan
     order_at = order_of(scan.scanned_at, now)
     values = {
         "hostname": scan.hostname,
@@ -173,7 +208,7 @@ def _head_of(scan: Scan, now: datetime, package_warnings: int) -> dict[str, Any]
         "last_scan_at": as_datetime(order_at),
         "order_at": order_at,
         "error_count": scan.error_count,
-        "warning_count": scan.warnings.count + package_warnings,
+        "warning_count": scan.warnings.count + prepared.warnings.count,
         "errors": _json(scan.errors),
         "runtimes": _json(scan.runtimes),
         "scan_warnings": scan.warnings.as_json(),
@@ -203,6 +238,8 @@ def _record(session: Session, prepared: Prepared, now: datetime, outcome: _Outco
         "changes": outcome.changes,
     }
     scan_id = store.insert_scan(session, values | counts)
+    if scan_id is None:
+        return _repeat(session, prepared, now)
     return Receipt(scan_id, outcome.status, received, outcome.packages, **counts, warnings=warnings)
 
 

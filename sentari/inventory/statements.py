@@ -16,7 +16,6 @@ from sqlalchemy import (
     column,
     delete,
     func,
-    insert,
     select,
     update,
 )
@@ -43,7 +42,20 @@ UPDATE_DEVICE = update(_DEVICE).where(_DEVICE.c.id == _THIS)
 KNOWN_SCAN = select(_SCAN.c.id, _SCAN.c.packages_received, _SCAN.c.package_count).where(
     _SCAN.c.device_id == _THIS, _SCAN.c.scanned_at == bindparam("this_time")
 )
-INSERT_SCAN = insert(_SCAN).returning(_SCAN.c.id)
+_SCAN_KEY = ["device_id", "scanned_at"]
+UPDATE_UNCHANGED = UPDATE_DEVICE.where(
+    _DEVICE.c.content_hash == bindparam("seen_hash"),
+    _DEVICE.c.order_at < bindparam("this_order"),
+    ~KNOWN_SCAN.correlate(None).exists(),
+)
+INSERT_SCAN = {
+    "sqlite": sqlite.insert(_SCAN)
+    .on_conflict_do_nothing(index_elements=_SCAN_KEY)
+    .returning(_SCAN.c.id),
+    "postgresql": postgresql.insert(_SCAN)
+    .on_conflict_do_nothing(index_elements=_SCAN_KEY)
+    .returning(_SCAN.c.id),
+}
 
 READ_INDEX = select(_INDEX.c.entries).where(_INDEX.c.device_id == _THIS)
 WRITE_INDEX = {
@@ -90,6 +102,9 @@ WRITE_PACKAGES = {
         "locations",
     ),
 }
+READ_LOCATIONS = select(_HELD.c.package_id, _HELD.c.locations).where(
+    _HELD.c.device_id == _THIS, _HELD.c.package_id.in_(bindparam("package_ids", expanding=True))
+)
 REMOVE_PACKAGES = delete(_HELD).where(
     _HELD.c.device_id == _THIS, _HELD.c.package_id.in_(bindparam("package_ids", expanding=True))
 )

@@ -52,6 +52,16 @@ def package_ids(session: Session, keys: Iterable[PackageKey]) -> dict[PackageKey
     return {key: found[digest] for digest, key in digests.items()}
 
 
+def read_locations(session: Session, device_id: int, package_ids: Iterable[int]) -> dict[int, str]:
+    """Return the stored locations of some of the device's packages."""
+    found: dict[int, str] = {}
+    for chunk in _chunks(package_ids):
+        values = {"this_device": device_id, "package_ids": chunk}
+        rows = session.connection().execute(statements.READ_LOCATIONS, values)
+        found |= {row.package_id: row.locations for row in rows}
+    return found
+
+
 def write_difference(session: Session, device_id: int, difference: Difference) -> None:
     """Change the device's stored inventory, and only where it differs."""
     connection = session.connection()
@@ -69,9 +79,22 @@ def update_device(session: Session, device_id: int, values: Mapping[str, Any]) -
     session.connection().execute(statements.UPDATE_DEVICE, row)
 
 
-def insert_scan(session: Session, values: Mapping[str, Any]) -> int:
-    """Record a scan in the device's history and return its id."""
-    return int(session.connection().execute(statements.INSERT_SCAN, values).scalar_one())
+def update_unchanged(session: Session, device_id: int, values: Mapping[str, Any]) -> bool:
+    """Set columns of the device's row for a scan that repeats the stored inventory.
+
+    `seen_hash`, `this_time` and `this_order` are the scan's own. Tell whether it was done: it is
+    not when the inventory is another, or when a scan of this time or a later one is known.
+    """
+    row = {"this_device": device_id, **values}
+    return session.connection().execute(statements.UPDATE_UNCHANGED, row).rowcount == 1
+
+
+def insert_scan(session: Session, values: Mapping[str, Any]) -> int | None:
+    """Record a scan in the device's history and return its id; None when it is there already."""
+    connection = session.connection()
+    statement = statements.INSERT_SCAN[connection.dialect.name]
+    found: int | None = connection.execute(statement, values).scalar()
+    return found
 
 
 def _known_ids(connection: Connection, digests: list[bytes]) -> dict[bytes, int]:

@@ -77,6 +77,57 @@ def test_a_changed_scan_writes_its_difference():
     assert sorted(names[number] for number in removed) == ["pip", "six"]
 
 
+def test_records_that_are_only_written_otherwise_change_nothing():
+    uid = enroll().device_uid
+    send(uid, at(0, package("pip", install_path="/a"), package("pip", install_path="/b")))
+    stored = inventory(uid)
+    turned = [dict(reversed(package("pip", install_path=path).items())) for path in ("/b", "/a")]
+    for minute in (1, 2):
+        receipt = send(uid, at(minute, *turned), now=NOON + minute * MINUTE)
+        assert (receipt.status, receipt.packages, receipt.changed) == ("unchanged", 1, 0)
+    receipt = send(uid, at(3, *turned, package("pip", unknown=1)), now=NOON + 3 * MINUTE)
+    assert (receipt.status, receipt.changed) == ("applied", 1)
+    assert inventory(uid) != stored
+    assert [entry.changes for entry in history(uid)] == [None, None, None, "[[],[]]"]
+
+
+def test_an_unchanged_scan_brings_the_device_up_to_date():
+    uid = enroll().device_uid
+    send(uid, at(0, package("a\0"), hostname="old\0", tags=["prod"]))
+    newer = {"hostname": "new", "errors": [{"error": "denied"}], "agent_version": "2"}
+    receipt = send(uid, at(1, package("a\0"), **newer), now=NOON + MINUTE)
+    assert (receipt.status, receipt.packages, receipt.warnings) == ("unchanged", 1, 1)
+    found = device(uid)
+    assert (found.hostname, found.agent_version, found.error_count) == ("new", "2", 1)
+    assert (found.last_seen_at, found.last_scan_at) == (NOON + MINUTE, NOON + MINUTE)
+    assert (found.warning_count, found.package_count) == (1, 1)
+    assert json.loads(found.tags) == ["prod"]
+    entry = history(uid)[1]
+    assert (entry.status, entry.package_count, entry.packages_received) == ("unchanged", 1, 1)
+    assert entry.content_hash == found.content_hash
+
+
+def test_an_unchanged_scan_that_comes_again_or_late_moves_nothing():
+    uid = enroll().device_uid
+    send(uid, at(0, package("a")))
+    send(uid, at(2, package("a"), hostname="newest"), now=NOON + 2 * MINUTE)
+    late = send(uid, at(1, package("a"), hostname="late"), now=NOON + 3 * MINUTE)
+    again = send(uid, at(2, package("a"), hostname="again"), now=NOON + 4 * MINUTE)
+    assert (late.status, again.status) == ("superseded", "duplicate")
+    found = device(uid)
+    assert (found.hostname, found.last_scan_at) == ("newest", NOON + 2 * MINUTE)
+    assert found.last_seen_at == NOON + 4 * MINUTE
+
+
+def test_a_scan_from_the_future_that_comes_again_in_its_time_is_a_duplicate():
+    uid = enroll().device_uid
+    send(uid, at(60, package("a"), hostname="early"))
+    send(uid, at(1, package("a"), hostname="right"), now=NOON + MINUTE)
+    again = send(uid, at(60, package("a"), hostname="early"), now=NOON + 60 * MINUTE)
+    assert again.status == "duplicate"
+    assert device(uid).hostname == "right"
+
+
 def test_devices_share_the_dictionary_but_not_their_inventories():
     one, other = enroll().device_uid, enroll().device_uid
     send(one, at(0, package("pip"), package("six")))
