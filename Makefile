@@ -40,6 +40,7 @@ check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, ty
 bench: $(VENV)/.dev ## Measure, and print ratios against a baseline of the same run
 	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.check_in
+	@$(BIN)/python -m bench.ingestion
 
 lock: $(VENV)/.dev ## Lock the libraries' versions and hashes anew
 	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt; done

@@ -7,6 +7,7 @@ commit for each device, on the server's own schema.
 import hashlib
 import json
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,6 +17,10 @@ from typing import Any
 import psycopg
 
 from bench.measure import plain_url
+from sentari import create_app
+from sentari.config import Settings
+from sentari.extensions import db
+from sentari.startup import schema
 
 Rows = list[tuple[str, str, str, str]]  # ecosystem, name, version, locations
 
@@ -64,11 +69,12 @@ def _marks(count: int, mark: str) -> str:
 class RawSqlite:
     """Plain sqlite3 on a migrated file."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it as durably as the server does."""
+    def __init__(self, path: str, *, durable: bool = True) -> None:
+        """Open it as durably as the server does, or not where that is not measured."""
         self._ids: dict[tuple[str, str, str], int] = {}
         self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000"):
+        synchronous = "FULL" if durable else "OFF"
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "cache_size=-16000"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute("PRAGMA foreign_keys=ON")
 
@@ -96,6 +102,15 @@ class RawSqlite:
         run(_SCAN + _marks(13, "?"), _scan(int(device_id or 0), len(rows)))
         run("COMMIT")
 
+    def settle(self) -> None:
+        """Let the database know what it holds; the server counts its totals anew."""
+        for statement in (
+            "DELETE FROM inventory_totals",
+            "ANALYZE",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
+            self._connection.execute(statement).fetchall()
+
     def close(self) -> None:
         """Close it."""
         self._connection.close()
@@ -104,10 +119,13 @@ class RawSqlite:
 class RawPostgres:
     """Plain psycopg on a migrated database: COPY, which is the fastest it has."""
 
-    def __init__(self, url: str) -> None:
-        """Connect."""
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        """Connect; commits wait for the disk unless that is not measured."""
         self._ids: dict[tuple[str, str, str], int] = {}
         self._connection = psycopg.connect(plain_url(url))
+        if not durable:
+            self._connection.execute("SET synchronous_commit = off")
+            self._connection.commit()
         self._first = 1
 
     def write(self, fleet: str, devices: list[Rows]) -> float:
@@ -142,6 +160,27 @@ class RawPostgres:
             for row in rows:
                 copy.write_row(row)
 
+    def settle(self) -> None:
+        """Let the database know what it holds; the server counts its totals anew."""
+        run = self._connection.execute
+        run("SELECT setval(pg_get_serial_sequence('package', 'id'), %s)", (self._first,))
+        run("DELETE FROM inventory_totals")
+        self._connection.commit()
+        self._connection.autocommit = True
+        run("VACUUM ANALYZE")
+
     def close(self) -> None:
         """Close it."""
         self._connection.close()
+
+
+def raw_writer(url: str, *, durable: bool = True) -> RawSqlite | RawPostgres:
+    """Return a writer to an empty database (SQLAlchemy's URL), which gets the server's schema."""
+    with tempfile.TemporaryDirectory() as directory:
+        app = create_app(Settings(url, Path(directory), "x" * 32))
+        with app.app_context():
+            schema().upgrade(db.engine)
+            db.engine.dispose()
+    if url.startswith("sqlite:///"):
+        return RawSqlite(url.removeprefix("sqlite:///"), durable=durable)
+    return RawPostgres(url, durable=durable)
