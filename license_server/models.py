@@ -1,6 +1,6 @@
 """All tables of the license server, imported here so that the metadata is whole."""
 
-from license_server.activations.models import Activation, ActivationFlag, CheckIn
+from license_server.activations.models import Activation, ActivationFlag, CheckIn, Restoration
 from license_server.audit import AuditEvent, AuditHead
 from license_server.customers.models import Customer
 from license_server.extensions import db
@@ -30,6 +30,7 @@ __all__ = [
     "OutboxMail",
     "PresignedReply",
     "RateLimit",
+    "Restoration",
     "RootKey",
     "SigningKey",
     "SilenceNotice",

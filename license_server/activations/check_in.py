@@ -14,6 +14,7 @@ from license_server.activations import check_in_store, store
 from license_server.activations.check_in_store import Standing
 from license_server.activations.models import ActivationFlag, CheckIn
 from license_server.activations.replies import Answered, answered
+from license_server.activations.restoration import first_number
 from license_server.audit import record
 from license_server.errors import CheckInRefusedError, UnavailableError
 from license_server.licenses.models import IssuedKey, TermsVersion
@@ -58,6 +59,7 @@ class Verdict:
     standing: Standing
     desk: Desk
     binding: rules.Binding | None
+    seq: int
     issued_at: int
     marks: tuple[str, ...]
 
@@ -78,7 +80,7 @@ def judge(session: Session, request: RequestClaims, desk: Desk) -> Verdict:
         detail = "the license waits for the approval of a second person at the vendor"
         raise CheckInRefusedError("approval_pending", detail)
     if standing.answered_id is not None and _is_repetition(session, caller, standing, desk):
-        return Verdict(caller, standing, desk, binding=None, issued_at=0, marks=())
+        return Verdict(caller, standing, desk, binding=None, seq=0, issued_at=0, marks=())
     binding = _bind(session, caller, standing)
     rules.check_frequency(standing.bound, desk.second)
     issued_at = rules.reply_time(desk.second, standing.bound)
@@ -86,7 +88,8 @@ def judge(session: Session, request: RequestClaims, desk: Desk) -> Verdict:
         raise UnavailableError("the signing certificate does not cover this moment; try again")
     cloned = _is_clone(session, caller, standing.bound)
     marks = rules.marks(request.findings, cloned=cloned)
-    return Verdict(caller, standing, desk, binding, issued_at, marks)
+    seq = standing.seq + 1 if standing.activation_id else first_number(session)
+    return Verdict(caller, standing, desk, binding, seq, issued_at, marks)
 
 
 def _is_repetition(session: Session, caller: Caller, standing: Standing, desk: Desk) -> bool:
@@ -98,11 +101,11 @@ def _is_repetition(session: Session, caller: Caller, standing: Standing, desk: D
     if standing.answered_thumbprint != caller.thumbprint:
         detail = "this request was made before, under another instance key"
         raise CheckInRefusedError("bad_signature", detail)
-    query = select(CheckIn.seq, SigningKey.root_kid).join(
+    query = select(CheckIn.reply_jti, SigningKey.root_kid).join(
         SigningKey, SigningKey.kid == CheckIn.signing_kid
     )
-    seq, root_kid = session.execute(query.where(CheckIn.id == standing.answered_id)).one()
-    return seq < standing.seq or root_kid == desk.signer.root_kid
+    reply_jti, root_kid = session.execute(query.where(CheckIn.id == standing.answered_id)).one()
+    return reply_jti != standing.last_jti or root_kid == desk.signer.root_kid
 
 
 def _bind(session: Session, caller: Caller, standing: Standing) -> rules.Binding:
@@ -186,7 +189,7 @@ def _write_activation(session: Session, verdict: Verdict, activation_id: str, jt
         "packages": request.packages,
         "audit_seq": request.audit.seq,
         "audit_head": request.audit.head,
-        "seq": standing.seq + 1,
+        "seq": verdict.seq,
         "last_issued_at": verdict.issued_at,
         "last_jti": jti,
         "last_but_one_jti": standing.last_jti,
@@ -208,7 +211,7 @@ def _history(verdict: Verdict, activation_id: str, jti: str) -> dict[str, Any]:
     caller, request = verdict.caller, verdict.caller.request
     return {
         "activation_id": activation_id,
-        "seq": verdict.standing.seq + 1,
+        "seq": verdict.seq,
         "received_at": verdict.desk.now,
         "issued_at": verdict.issued_at,
         "request_jti": request.jti,
@@ -249,7 +252,7 @@ def _open_flag(session: Session, verdict: Verdict, activation_id: str, kind: str
             activation_id=activation_id, kind=kind, first_seen_at=now, last_seen_at=now, times=1
         )
     )
-    detail = {"kind": kind, "seq": verdict.standing.seq + 1}
+    detail = {"kind": kind, "seq": verdict.seq}
     _record_act(session, verdict, activation_id, "ACTIVATION_FLAGGED", detail)
 
 

@@ -119,3 +119,10 @@ class ActivationFlag(db.Model):  # type: ignore[name-defined, misc]
     resolution: Mapped[str | None] = mapped_column(String(500))
 
     activation: Mapped[Activation] = relationship()
+
+
+class Restoration(db.Model):  # type: ignore[name-defined, misc]
+    """A time at which the database came back from a backup, older than it had been."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    noted_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,19 +1,25 @@
-"""The drill: a year of rotations, a lost root, a stolen root, seen by the customers' own code."""
+"""The drills: a year of rotations, a lost root, a stolen one, a restored backup."""
 
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 from nacl.signing import SigningKey as PrivateKey
+from sqlalchemy import select
 
 import sentari
 import sentari.config
 import sentari.extensions
+from license_server.audit import AuditEvent
 from license_server.errors import ConflictError
 from license_server.extensions import current, db, writing
 from license_server.signing import ceremony
@@ -287,3 +293,90 @@ def retire(server: Flask, kid: str) -> None:
         at = current().clock.now()
         ceremony.retire_root(session, kid, reason="stolen", at=at, actor="test")
         assert db.session.is_active
+
+
+def test_restored_backups_strand_no_customer(
+    server: Flask,
+    issuer: Api,
+    roots: RootSet,
+    clock: FakeClock,
+    new_customer: CustomerFactory,
+    tmp_path: Path,
+) -> None:
+    known, newcomer = new_customer().run(roots), new_customer().run(roots)
+    known.install(issuer.issue()["license_key"])
+    late_key = issuer.issue()["license_key"]
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(database_of(server))) as connection:
+        connection.execute("VACUUM INTO ?", (str(backup),))
+    newcomer.install(late_key)
+    # The same backup twice: its second return knows nothing of the first one.
+    for _ in range(2):
+        for _ in range(5):
+            clock.advance(3600)
+            known.check_in()
+            newcomer.check_in()
+        restore(server, backup)
+        for customer in (known, newcomer):
+            assert customer.refused_because() is Cause.STALE
+        told = note_restoration(server, "--reason", "its disk died")
+        assert "2 servers go on" in told.stdout
+        for customer in (known, newcomer):
+            customer.check_in()
+            assert customer.state == "active"
+    assert actions(server)[-1] == "DATABASE_RESTORED"
+
+
+def test_a_server_whose_activation_is_lost_goes_on_after_a_restoration(
+    server: Flask,
+    issuer: Api,
+    roots: RootSet,
+    new_customer: CustomerFactory,
+    tmp_path: Path,
+) -> None:
+    customer, key = new_customer().run(roots), issuer.issue()["license_key"]
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(database_of(server))) as connection:
+        connection.execute("VACUUM INTO ?", (str(backup),))
+    customer.install(key)
+    customer.check_in()
+    restore(server, backup)
+    assert "0 servers go on" in note_restoration(server, "--reason", "its disk died").stdout
+    customer.check_in()
+    assert customer.state == "active"
+
+
+def test_a_restoration_needs_a_reason_and_touches_nothing_without(
+    each_server: Flask,
+) -> None:
+    for arguments in ((), ("--reason", " "), ("--reason", "x" * 501)):
+        assert note_restoration(each_server, *arguments).exit_code != 0
+    assert "DATABASE_RESTORED" not in actions(each_server)
+    assert note_restoration(each_server, "--reason", "x" * 500).exit_code == 0
+    assert actions(each_server)[-1] == "DATABASE_RESTORED"
+
+
+def note_restoration(server: Flask, *arguments: str) -> Result:
+    return server.test_cli_runner().invoke(args=["db", "after-restore", *arguments])
+
+
+def database_of(server: Flask) -> str:
+    with server.app_context():
+        return str(db.engine.url.database)
+
+
+def restore(server: Flask, backup: Path) -> None:
+    """Put the database back as it was."""
+    path = Path(database_of(server))
+    with server.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        name.unlink(missing_ok=True)
+    shutil.copy(backup, path)
+
+
+def actions(server: Flask) -> list[str]:
+    with server.app_context():
+        found = select(AuditEvent.action).order_by(AuditEvent.seq)
+        return list(db.session.scalars(found))
