@@ -73,6 +73,7 @@ class Agent:
         pin: str | None = None,
         with_device_token: bool = False,
         install_gate: bool = False,
+        source: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -80,12 +81,13 @@ class Agent:
 
         `pin` is the SHA-256 of the server's leaf in hex, used until it is enrolled.
         `with_device_token` also sends the device token, as scripts do and the agent does not.
+        `source` is the address that it calls from, on a machine with several.
         """
         self.directory, self.hostname, self.machine_id = directory, hostname, machine_id
         self._enrollment_token, self._install_gate = enrollment_token, install_gate
         self._pin = bytes.fromhex(pin.replace(":", "")) if pin else None
         self._with_device_token, self._now = with_device_token, now
-        self.transport = AgentTransport(url, sleep=sleep)
+        self.transport = AgentTransport(url, sleep=sleep, source=source)
         self.queue: deque[bytes] = deque(maxlen=LONGEST_QUEUE)
         self.audit_backlog: list[dict[str, Any]] = []
         self._audit_head = ("", 0)

@@ -54,14 +54,23 @@ class AgentTransport:
     """Requests to one server."""
 
     def __init__(
-        self, url: str, *, sleep: Callable[[float], None], timeout_seconds: float = 60
+        self,
+        url: str,
+        *,
+        sleep: Callable[[float], None],
+        timeout_seconds: float = 60,
+        source: str | None = None,
     ) -> None:
-        """Speak to the server at `url`; a path in it is put in front of every request's."""
+        """Speak to the server at `url`; a path in it is put in front of every request's.
+
+        `source` is the machine's own address to call from, where it has several.
+        """
         parts = urlsplit(url)
         self.secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self.secure else 80)
         self._base, self._sleep, self._timeout = parts.path, sleep, timeout_seconds
+        self._source = None if source is None else (source, 0)
         self._context: ssl.SSLContext | None = None
         self._pin: bytes | None = None
         self._connection: http.client.HTTPConnection | None = None
@@ -107,9 +116,15 @@ class AgentTransport:
 
     def _open(self) -> http.client.HTTPConnection:
         if not self.secure:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+            return http.client.HTTPConnection(
+                self._host, self._port, timeout=self._timeout, source_address=self._source
+            )
         connection = _PinnedConnection(
-            self._host, self._port, timeout=self._timeout, context=self._context
+            self._host,
+            self._port,
+            timeout=self._timeout,
+            source_address=self._source,
+            context=self._context,
         )
         connection.pin = self._pin
         return connection
