@@ -198,6 +198,9 @@ def test_every_page_of_customers_licenses_and_staff_is_sound(site: Site, open_ve
     bob.inspect("vendor-terms")
     page.get_by_role("button", name="Save these changes").click()
     bob.inspect("vendor-license")
+    page.goto("/activations?search=%3Cscript")
+    page.get_by_role("link", name="alert(1)").first.click()
+    bob.inspect("vendor-activation")
     page.goto("/licenses?expires_within_days=1")
     page.get_by_role("link", name="Clear").click()
     bob.inspect("vendor-licenses")
@@ -214,3 +217,21 @@ def test_every_page_of_customers_licenses_and_staff_is_sound(site: Site, open_ve
         ada.page.goto(path)
         ada.inspect(f"vendor-{name}")
     site.be_unlicensed()
+
+
+WORK = {
+    "home": "/",
+    "findings": "/findings",
+    "approvals": "/approvals",
+    "activations": "/activations?page_size=9",
+    "outbox": "/outbox?page_size=9",
+    "keys": "/keys",
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_every_page_of_what_waits_is_sound(site: Site, open_vendor: Open, name: str) -> None:
+    site.be_licensed()
+    opened = open_vendor(ADA)
+    opened.page.goto(WORK[name])
+    opened.inspect(f"vendor-{name}")
