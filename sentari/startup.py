@@ -8,6 +8,7 @@ from flask import Flask
 
 from sentari.accounts.service import AccountError, any_user, create_first_admin
 from sentari.extensions import Sentari, current, db, writing
+from sentari.inventory.activity import DayCounts
 from sentari.licensing.ledger import LogWatch
 from sentari.licensing.recount import Recount
 from sentari.licensing.scheduler import Scheduler
@@ -50,7 +51,8 @@ def create_scheduler(app: Flask) -> Scheduler:
     licensing = sentari.licensing
     watch = LogWatch(licensing, app.app_context)
     keep = partial(keep_time, licensing)
-    jobs = (keep, watch.start, Recount(licensing), licensing.snapshot.refresh)
+    days = DayCounts(sentari.clock)
+    jobs = (keep, watch.start, Recount(licensing), days, licensing.snapshot.refresh)
     return Scheduler(licensing, app.app_context, minute_jobs=jobs)
 
 

@@ -81,6 +81,11 @@ def list_tokens(session: Session) -> list[EnrollmentToken]:
     return list(session.scalars(select(EnrollmentToken).order_by(EnrollmentToken.id.desc())))
 
 
+def any_usable(session: Session, now: datetime) -> bool:
+    """Tell whether a device could enroll with one of the tokens."""
+    return any(token.state(now) == "active" for token in list_tokens(session))
+
+
 def find_token(session: Session, name_or_id: str) -> EnrollmentToken:
     """Return the token of this number, or the only one of this name."""
     query = select(EnrollmentToken).where(EnrollmentToken.name == name_or_id)

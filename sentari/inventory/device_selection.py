@@ -1,7 +1,7 @@
 """Turn what is asked for into conditions on devices. Never commits."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,6 +69,16 @@ def state_conditions(now: datetime) -> dict[str, Condition]:
     }
 
 
+def seen_conditions(now: datetime) -> dict[str, Condition]:
+    """Return the same for each stretch of time since a device was last heard of."""
+    late, silent = now - LATE_AFTER, now - SILENT_AFTER
+    return {
+        "online": Device.last_seen_at > late,
+        "late": and_(Device.last_seen_at <= late, Device.last_seen_at > silent),
+        "missing": Device.last_seen_at <= silent,
+    }
+
+
 def offered(session: Session) -> Offered:
     """Return the systems, tags and ecosystems that occur, each by name."""
     systems = session.scalars(select(Device.os).distinct().order_by(Device.os))
@@ -87,20 +97,11 @@ def _plain_conditions(asked: DeviceFilter, now: datetime, dialect: str) -> Itera
     if asked.status:
         yield state_conditions(now)[asked.status]
     if asked.seen:
-        yield _SEEN[asked.seen](now)
+        yield seen_conditions(now)[asked.seen]
     if asked.os:
         yield Device.os == asked.os
     if asked.tag:
         yield _tagged(asked.tag, dialect)
-
-
-_SEEN: dict[str, Callable[[datetime], Condition]] = {
-    "online": lambda now: Device.last_seen_at > now - LATE_AFTER,
-    "late": lambda now: and_(
-        Device.last_seen_at <= now - LATE_AFTER, Device.last_seen_at > now - SILENT_AFTER
-    ),
-    "missing": lambda now: Device.last_seen_at <= now - SILENT_AFTER,
-}
 
 
 def _has_ecosystem(session: Session, ecosystem: str) -> Condition:

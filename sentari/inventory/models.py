@@ -5,10 +5,11 @@ version), `device_package` has one small row for each place in a device's invent
 `package` stay when the last device loses the package, so that a scan's history can name them.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
@@ -27,6 +29,9 @@ from serverkit.database import UtcDateTime
 
 # SQLite counts rows by itself only when the key is called INTEGER.
 _Big = BigInteger().with_variant(Integer, "sqlite")
+
+# The scans that made a difference are few among those that found everything as it was.
+CHANGED_SCANS = "added + removed > 0 AND changes IS NOT NULL"
 
 NO_WARNINGS = '{"count":0,"examples":[]}'
 
@@ -114,12 +119,21 @@ class ScanEntry(db.Model):  # type: ignore[name-defined, misc]
     """
 
     __tablename__ = "scan"
-    __table_args__ = (UniqueConstraint("device_id", "scanned_at"),)
+    __table_args__ = (
+        UniqueConstraint("device_id", "scanned_at"),
+        Index(
+            "ix_scan_changed",
+            "received_at",
+            "id",
+            sqlite_where=text(CHANGED_SCANS),
+            postgresql_where=text(CHANGED_SCANS),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(_Big, primary_key=True)
     device_id: Mapped[int] = mapped_column(ForeignKey("device.id", ondelete="CASCADE"))
     scanned_at: Mapped[str] = mapped_column(String(CANONICAL_CHARACTERS))
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     status: Mapped[str] = mapped_column(String(16))
     agent_version: Mapped[str] = mapped_column(String(MAX_WORD))
     content_hash: Mapped[str] = mapped_column(String(64))
@@ -131,6 +145,13 @@ class ScanEntry(db.Model):  # type: ignore[name-defined, misc]
     error_count: Mapped[int] = mapped_column(default=0)
     warning_count: Mapped[int] = mapped_column(default=0)
     changes: Mapped[str | None] = deferred(mapped_column(Text))
+
+
+class ScanDay(db.Model):  # type: ignore[name-defined, misc]
+    """How many scans arrived on a day (UTC) that is over."""
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    scans: Mapped[int]
 
 
 class InventoryTotals(db.Model):  # type: ignore[name-defined, misc]

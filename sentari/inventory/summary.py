@@ -1,12 +1,14 @@
 """The inventory in a few numbers. Never commits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sentari.inventory.device_selection import state_conditions
+from sentari.inventory.device_selection import Condition, seen_conditions, state_conditions
 from sentari.inventory.models import Device
 from sentari.inventory.packages import ecosystems
 from sentari.licensing import caps
@@ -21,6 +23,15 @@ class Summary:
     unique_packages: int
     latest_scan: datetime | None
     by_ecosystem: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Numbers of devices by when they were last heard of; see filters.DEVICE_SEEN."""
+
+    online: int
+    late: int
+    missing: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,9 @@ class Attention:
         return bool(self.waiting or self.silent or self.errors or self.warnings or self.clone)
 
 
+Counts = TypeVar("Counts", Presence, Attention)
+
+
 def summarize(session: Session) -> Summary:
     """Count what is there."""
     usage = caps.usage(session)
@@ -54,8 +68,16 @@ def summarize(session: Session) -> Summary:
 
 def attention(session: Session, now: datetime) -> Attention:
     """Count the devices that need attention, each for all of its reasons."""
-    states = state_conditions(now)
-    names = [field.name for field in fields(Attention)]
-    query = select(*(func.count().filter(states[name]) for name in names))
+    return _counted(session, Attention, state_conditions(now))
+
+
+def presence(session: Session, now: datetime) -> Presence:
+    """Count the devices that are online, late and missing; each is one of them."""
+    return _counted(session, Presence, seen_conditions(now))
+
+
+def _counted(session: Session, kind: type[Counts], conditions: Mapping[str, Condition]) -> Counts:
+    names = [field.name for field in fields(kind)]
+    query = select(*(func.count().filter(conditions[name]) for name in names))
     row = session.execute(query.select_from(Device)).one()
-    return Attention(**dict(zip(names, row, strict=True)))
+    return kind(**dict(zip(names, row, strict=True)))

@@ -6,7 +6,7 @@ import pytest
 
 from sentari.extensions import db
 from sentari.inventory.devices import find_device
-from sentari.inventory.history import device_scans, scan_report
+from sentari.inventory.history import MOST_TOLD, device_scans, newest_changes, scan_report
 from sentari.inventory.scan_changes import Change
 from tests.clocks import NOON
 from tests.sentari.inventory.devices import enroll, send
@@ -87,3 +87,29 @@ def test_a_number_that_is_no_scan_of_the_device_finds_nothing(number):
     assert scan_report(db.session(), find_device(db.session(), uid), number) is None
     stranger = find_device(db.session(), other)
     assert scan_report(db.session(), stranger, str(report.scan.id)) is None
+
+
+def test_the_newest_changes_of_all_devices_leave_out_what_changed_nothing():
+    one, other = enroll().device_uid, enroll().device_uid
+    for uid in (one, other):
+        send(uid, at(0, package("pip", "23")))
+    send(other, at(1, package("pip", "24")), now=NOON + 2 * MINUTE)
+    send(one, at(1, package("pip", "23"), package("six")), now=NOON + 3 * MINUTE)
+    send(one, at(2, package("pip", "23"), package("six")), now=NOON + 4 * MINUTE)
+    found = newest_changes(db.session(), 10)
+    assert [each.device.uid for each in found] == [one, other]
+    assert [(each.changes[0].change.value, each.changes[0].name) for each in found] == [
+        ("added", "six"),
+        ("upgraded", "pip"),
+    ]
+    assert len(newest_changes(db.session(), 1)) == 1
+
+
+@pytest.mark.parametrize(("count", "told"), [(MOST_TOLD, True), (MOST_TOLD + 1, False)])
+def test_more_changes_than_stand_together_are_told_in_numbers(count, told):
+    uid = enroll().device_uid
+    send(uid, at(0))
+    send(uid, at(1, *(package(f"p{number}") for number in range(count))))
+    (found,) = newest_changes(db.session(), 10)
+    assert found.scan.added == count
+    assert (found.changes is not None) is told
