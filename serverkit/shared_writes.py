@@ -59,8 +59,7 @@ class SharedWrites:
 
     def _lead(self) -> None:
         """Carry out all that have gathered, then hand the line over to who comes next."""
-        with self._guard:
-            batch, self._line = self._line, []
+        batch: list[_Write[Any]] = []
         try:
             self._carry_out(batch)
         finally:
@@ -73,8 +72,31 @@ class SharedWrites:
                 each.woken.set()
 
     def _carry_out(self, batch: list[_Write[Any]]) -> None:
-        if len(batch) > 1 and self._carry_out_together(batch):
+        """Fill the batch with all in the line, and settle each of it."""
+        try:
+            with self._writing() as session:
+                # Only now: the longer it waited for its turn, the more have gathered.
+                batch += self._gathered()
+                values = [each.work(session) for each in batch]
+        except BaseException as error:  # noqa: BLE001 - raised in the threads whose work it is
+            if len(batch) > 1:
+                self._carry_out_alone(batch)
+                return
+            # The one that failed; or, where none could begin, all: the database is busy or gone,
+            # and alone each would wait as long once more.
+            batch += [] if batch else self._gathered()
+            for each in batch:
+                each.error = error
             return
+        for each, value in zip(batch, values, strict=True):
+            each.value = value
+
+    def _gathered(self) -> list[_Write[Any]]:
+        with self._guard:
+            gathered, self._line = self._line, []
+        return gathered
+
+    def _carry_out_alone(self, batch: list[_Write[Any]]) -> None:
         for each in batch:
             try:
                 with self._writing() as session:
@@ -82,21 +104,3 @@ class SharedWrites:
                 each.value = value
             except BaseException as error:  # noqa: BLE001 - raised in the thread whose work it is
                 each.error = error
-
-    def _carry_out_together(self, batch: list[_Write[Any]]) -> bool:
-        """Tell whether the whole batch is settled: all committed, or none could begin."""
-        begun = False
-        try:
-            with self._writing() as session:
-                begun = True
-                values = [each.work(session) for each in batch]
-        except BaseException as error:  # noqa: BLE001 - whose it is shows when each is alone
-            if begun:
-                return False
-            # The database is busy or gone; alone, each would wait as long once more.
-            for each in batch:
-                each.error = error
-            return True
-        for each, value in zip(batch, values, strict=True):
-            each.value = value
-        return True
