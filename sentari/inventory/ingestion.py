@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from sentari.inventory import store
 from sentari.inventory.changes import Difference, Entry, News, decode_index, find_news, settle
+from sentari.inventory.records import PackageKey
 from sentari.inventory.scan import Scan
 from sentari.inventory.scan_time import as_datetime, order_of
 from sentari.inventory.text import Warnings
@@ -32,7 +33,8 @@ class Prepared:
     """A scan compared with the inventory that was stored when it was read.
 
     `seen_hash` tells which that was, `packages` how many it had. When the scan has the same
-    records, `index` and `news` are empty. `warnings` are those of the scan's records.
+    records, `index`, `news` and `known` are empty. `warnings` are those of the scan's records,
+    `known` the ids of fresh records' packages that were there already.
     """
 
     device_id: int
@@ -41,6 +43,7 @@ class Prepared:
     packages: int
     index: Mapping[bytes, Entry]
     news: News
+    known: Mapping[PackageKey, int]
     warnings: Warnings
 
     @property
@@ -94,11 +97,12 @@ def prepare(session: Session, device_id: int, scan: Scan) -> Prepared:
     if scan.records.content_hash == state.content_hash:
         nothing = News({}, frozenset())
         warnings = Warnings.from_json(state.package_warnings)
-        return Prepared(device_id, scan, *seen, {}, nothing, warnings)
+        return Prepared(device_id, scan, *seen, {}, nothing, {}, warnings)
     warnings = Warnings()
     index = decode_index(store.read_index(session, device_id))
     news = find_news(scan.records, index, warnings)
-    return Prepared(device_id, scan, *seen, index, news, warnings)
+    known = store.known_ids(session, news.keys)
+    return Prepared(device_id, scan, *seen, index, news, known, warnings)
 
 
 def ingest(
@@ -169,7 +173,7 @@ def _keep_as_history(session: Session, prepared: Prepared, now: datetime) -> Rec
 
 def _apply(session: Session, prepared: Prepared, now: datetime) -> Receipt:
     scan, warnings = prepared.scan, prepared.warnings
-    ids = store.package_ids(session, prepared.news.keys)
+    ids = store.package_ids(session, prepared.news.keys, prepared.known)
     difference = settle(prepared.news, scan.records, prepared.index, ids)
     stored = store.read_locations(session, prepared.device_id, difference.changed)
     difference = difference.beside(stored)

@@ -5,6 +5,7 @@ SQLite is fastest row by row in one call; to PostgreSQL the rows travel as one J
 because a statement for each of them, or one with thousands of parameters, is slower by far.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -65,14 +66,22 @@ WRITE_INDEX = {
 
 # `digests` of one chunk; for PostgreSQL `document` is an array of them in hex.
 _hex = func.json_array_elements_text(_DOCUMENT).table_valued("value")
-KNOWN_PACKAGES = {
-    "sqlite": select(_PACKAGE.c.digest, _PACKAGE.c.id).where(
-        _PACKAGE.c.digest.in_(bindparam("digests", expanding=True))
-    ),
-    "postgresql": select(_PACKAGE.c.digest, _PACKAGE.c.id).where(
-        _PACKAGE.c.digest.in_(select(func.decode(_hex.c.value, "hex")))
-    ),
-}
+KNOWN_PACKAGES = select(_PACKAGE.c.digest, _PACKAGE.c.id).where(
+    _PACKAGE.c.digest.in_(select(func.decode(_hex.c.value, "hex")))
+)
+
+
+@cache
+def known_packages(count: int) -> str:
+    """Return the same for SQLite's driver and so many digests.
+
+    The library would put the text together anew for each scan, and take longer than the query.
+    """
+    names = (_PACKAGE.c.digest, _PACKAGE.c.id)
+    query = select(*names).where(_PACKAGE.c.digest.in_([b""] * count))
+    options = {"render_postcompile": True}
+    return str(query.compile(dialect=sqlite.dialect(), compile_kwargs=options))
+
 
 # Another scan may add the same package meanwhile; then its row is the one.
 _NAMES = ("digest", "ecosystem", "name", "version", "name_folded")
@@ -91,17 +100,28 @@ INSERT_PACKAGES = {
 # For PostgreSQL `document` maps package ids to locations.
 _HELD_KEY = ["device_id", "package_id"]
 _pair = func.json_each_text(_DOCUMENT).table_valued("key", "value")
-WRITE_PACKAGES = {
-    "sqlite": _replacing(sqlite.insert(_HELD), _HELD_KEY, "locations"),
-    "postgresql": _replacing(
-        postgresql.insert(_HELD).from_select(
-            [*_HELD_KEY, "locations"],
-            select(cast(_THIS, Integer), cast(_pair.c.key, Integer), _pair.c.value),
-        ),
-        _HELD_KEY,
-        "locations",
+WRITE_PACKAGES = _replacing(
+    postgresql.insert(_HELD).from_select(
+        [*_HELD_KEY, "locations"],
+        select(cast(_THIS, Integer), cast(_pair.c.key, Integer), _pair.c.value),
     ),
-}
+    _HELD_KEY,
+    "locations",
+)
+
+
+@cache
+def write_packages(count: int) -> str:
+    """Return the same for SQLite's driver and so many rows of (device id, package id, locations).
+
+    One statement for many rows: between two statements a thread gives up the interpreter, and
+    whoever then takes it keeps all writers waiting.
+    """
+    row: dict[str, Any] = dict.fromkeys((*_HELD_KEY, "locations"))
+    new = sqlite.insert(_HELD).values([row] * count)
+    return str(_replacing(new, _HELD_KEY, "locations").compile(dialect=sqlite.dialect()))
+
+
 READ_LOCATIONS = select(_HELD.c.package_id, _HELD.c.locations).where(
     _HELD.c.device_id == _THIS, _HELD.c.package_id.in_(bindparam("package_ids", expanding=True))
 )

@@ -6,7 +6,7 @@ packages by digest, then the totals.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -41,15 +41,24 @@ def read_index(session: Session, device_id: int) -> bytes:
     return bytes(session.connection().execute(statements.READ_INDEX, values).scalar() or b"")
 
 
-def package_ids(session: Session, keys: Iterable[PackageKey]) -> dict[PackageKey, int]:
-    """Return the ids of packages, adding those that are new."""
-    connection, digests = session.connection(), {key.digest: key for key in keys}
-    found = _known_ids(connection, list(digests))
-    missing = sorted(digests.keys() - found.keys())
-    if missing:
-        _insert_packages(connection, {digest: digests[digest] for digest in missing})
-        found |= _known_ids(connection, missing)
-    return {key: found[digest] for digest, key in digests.items()}
+def known_ids(session: Session, keys: Iterable[PackageKey]) -> dict[PackageKey, int]:
+    """Return the ids of the packages that are there already; they stay for good."""
+    digests = {key.digest: key for key in keys}
+    found = _known_ids(session.connection(), list(digests))
+    return {digests[digest]: package_id for digest, package_id in found.items()}
+
+
+def package_ids(
+    session: Session, keys: Iterable[PackageKey], known: Mapping[PackageKey, int]
+) -> dict[PackageKey, int]:
+    """Return the ids of packages, adding those that are not known and are not there."""
+    missing = {key.digest: key for key in keys if key not in known}
+    if not missing:
+        return dict(known)
+    connection = session.connection()
+    _insert_packages(connection, {digest: missing[digest] for digest in sorted(missing)})
+    added = _known_ids(connection, list(missing))
+    return {**known, **{missing[digest]: package_id for digest, package_id in added.items()}}
 
 
 def read_locations(session: Session, device_id: int, package_ids: Iterable[int]) -> dict[int, str]:
@@ -98,12 +107,14 @@ def insert_scan(session: Session, values: Mapping[str, Any]) -> int | None:
 
 
 def _known_ids(connection: Connection, digests: list[bytes]) -> dict[bytes, int]:
-    query = statements.KNOWN_PACKAGES[connection.dialect.name]
     if connection.dialect.name == _POSTGRESQL:
-        found = connection.execute(query, {"document": _json([d.hex() for d in digests])}).all()
+        document = _json([digest.hex() for digest in digests])
+        found = connection.execute(statements.KNOWN_PACKAGES, {"document": document}).all()
     else:
-        chunks = ({"digests": chunk} for chunk in _chunks(digests))
-        found = [row for chunk in chunks for row in connection.execute(query, chunk)]
+        asked = ((statements.known_packages(len(each)), each) for each in _chunks(digests))
+        found = [
+            row for query, each in asked for row in connection.exec_driver_sql(query, tuple(each))
+        ]
     return {bytes(digest): package_id for digest, package_id in found}
 
 
@@ -124,16 +135,14 @@ def _insert_packages(connection: Connection, packages: Mapping[bytes, PackageKey
 def _write_packages(connection: Connection, device_id: int, locations: Mapping[int, str]) -> None:
     if not locations:
         return
-    statement = statements.WRITE_PACKAGES[connection.dialect.name]
     if connection.dialect.name == _POSTGRESQL:
         values = {"this_device": device_id, "document": _json(locations)}
-        connection.execute(statement, values)
+        connection.execute(statements.WRITE_PACKAGES, values)
         return
-    rows = [
-        {"device_id": device_id, "package_id": package_id, "locations": text}
-        for package_id, text in sorted(locations.items())
-    ]
-    connection.execute(statement, rows)
+    for chunk in _chunks(sorted(locations.items())):
+        row_by_row = ((device_id, package_id, text) for package_id, text in chunk)
+        flat = tuple(chain.from_iterable(row_by_row))
+        connection.exec_driver_sql(statements.write_packages(len(chunk)), flat)
 
 
 def _json(value: object) -> str:
