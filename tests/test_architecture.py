@@ -34,6 +34,8 @@ PURE = (
     "sentari.agents.audit_shipment",
     "sentari.agents.enroll_commands",
     "sentari.api.reference",
+    "sentari.demo.machines",
+    "sentari.demo.versions",
     "sentari.inventory.scan",
     "sentari.inventory.changes",
     "sentari.inventory.scan_changes",

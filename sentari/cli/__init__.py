@@ -2,13 +2,14 @@
 
 from flask import Flask
 
-from sentari.cli import audit, ca, database, device, enrollment, inventory, user
+from sentari.cli import audit, ca, database, demo, device, enrollment, inventory, user
 from sentari.cli.license import group as license_group
 
 GROUPS = (
     audit.group,
     ca.group,
     database.group,
+    demo.group,
     device.group,
     enrollment.group,
     inventory.group,
