@@ -38,16 +38,21 @@ class Schema:
         """Tell whether the database has just the schema that the code expects."""
         return _stored(connection) == self.expected
 
+    def stored(self, connection: Connection) -> str | None:
+        """Return the database's revision, None without one; SchemaError when it is newer."""
+        stored = _stored(connection)
+        known = {revision.revision for revision in self._script.walk_revisions()}
+        if stored is not None and stored not in known:
+            raise SchemaError(
+                f"the database has schema {stored}, which is newer than this version's "
+                f"{self.expected}: install the version that wrote it, or a newer one"
+            )
+        return stored
+
     def upgrade(self, engine: Engine) -> None:
         """Bring the database to the expected schema; SchemaError when it is newer."""
-        with _one_at_a_time(engine), engine.connect() as connection:
-            stored = _stored(connection)
-            known = {revision.revision for revision in self._script.walk_revisions()}
-            if stored is not None and stored not in known:
-                raise SchemaError(
-                    f"the database has schema {stored}, which is newer than this version's "
-                    f"{self.expected}: install the version that wrote it, or a newer one"
-                )
+        with one_at_a_time(engine), engine.connect() as connection:
+            stored = self.stored(connection)
             connection.rollback()
             if stored != self.expected:
                 log.info("migrating the database", extra={"from": stored, "to": self.expected})
@@ -63,7 +68,11 @@ def _stored(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _one_at_a_time(engine: Engine) -> Iterator[None]:
+def one_at_a_time(engine: Engine) -> Iterator[None]:
+    """Wait for whoever starts, migrates or maintains this database, and keep others waiting.
+
+    Not for a caller that holds it already.
+    """
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f"SELECT pg_advisory_lock({_LOCK_NUMBER})"))

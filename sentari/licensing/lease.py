@@ -56,6 +56,13 @@ class Claim:
         found = session.get(Lease, self.name, populate_existing=True)
         return found is None or found.holder is None or self._lapsed(found, now)
 
+    def holding(self, session: Session, now: datetime) -> tuple[str, datetime] | None:
+        """Return who holds the lease and until when, None when nobody does."""
+        found = session.get(Lease, self.name, populate_existing=True)
+        if found is None or found.holder is None or found.expires_at is None:
+            return None
+        return None if self._lapsed(found, now) else (found.holder, found.expires_at)
+
     def _claim(self, session: Session, now: datetime) -> bool:
         until = now + timedelta(seconds=self.seconds)
         takeable = or_(

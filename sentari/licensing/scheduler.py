@@ -7,8 +7,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from sentari.extensions import writing
 from sentari.licensing import exchange
@@ -27,6 +29,14 @@ _STOP_SECONDS = 2.0
 _NAME = "scheduler"
 
 Job = Callable[[], object]
+
+
+def holder_at(session: Session, now: datetime) -> tuple[str, datetime] | None:
+    """Return which worker acts for all servers, and until when it does; None while there is none.
+
+    Every server has one within seconds of its start, whatever its license mode.
+    """
+    return Claim(_NAME, "", LEASE_SECONDS).holding(session, now)
 
 
 class Scheduler:
