@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, g, request, stream_with_context
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
+from serverkit.browsers import Browser
 from serverkit.problems import Problem
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -69,6 +70,11 @@ def check_form_token(csrf: CSRFProtect) -> None:
     except CSRFError as error:
         detail = "The form was open for too long or did not come from here. Reload it and repeat."
         raise Problem(400, "csrf", "The form has expired", detail) from error
+
+
+def present_browser() -> Browser:
+    """Return where this request comes from."""
+    return Browser.of(request.remote_addr, request.headers.get("User-Agent"))
 
 
 def safe_next(target: str | None, home: str) -> str:

@@ -43,11 +43,9 @@ class Staff(db.Model):  # type: ignore[name-defined, misc]
 
 
 class StaffSession(SessionMixin, db.Model):  # type: ignore[name-defined, misc]
-    """One browser that has shown password and code; where it came from helps to know it again."""
+    """One browser that has shown password and code."""
 
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
-    address: Mapped[str] = mapped_column(String(64))
-    browser: Mapped[str] = mapped_column(String(200))
 
     staff: Mapped[Staff] = relationship(lazy="joined", innerjoin=True)
 

@@ -166,9 +166,21 @@ def end_sessions(session: Session, person: Staff) -> None:
 
 def list_sessions(session: Session, person_id: int, now: datetime) -> list[StaffSession]:
     """Return the person's live sessions, the newest first."""
-    query = select(StaffSession).where(StaffSession.staff_id == person_id)
-    rows = session.scalars(query.order_by(StaffSession.created_at.desc(), StaffSession.id.desc()))
-    return [row for row in rows if row.live(now)]
+    return sessions.list_live(session, StaffSession.staff_id == person_id, now)
+
+
+def end_own_session(session: Session, person: Staff, session_id: int, *, at: datetime) -> None:
+    """End one of the person's own sessions; one that is over already is no fault."""
+    ended = sessions.end_one(session, session_id, StaffSession.staff_id == person.id)
+    if ended is not None:
+        record(
+            session,
+            at=at,
+            actor=person.actor,
+            action="STAFF_SESSION_ENDED",
+            target=person.email,
+            detail={"address": ended.address},
+        )
 
 
 def check_role(role: str, needed: str, *, who: str) -> None:

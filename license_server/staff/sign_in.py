@@ -13,6 +13,7 @@ from license_server.errors import UnavailableError
 from license_server.staff import totp
 from license_server.staff.models import Staff, StaffSignIn
 from license_server.staff.service import sessions
+from serverkit.browsers import Browser
 from serverkit.passwords import verify_password
 from serverkit.secrets import SealError, derive_key, seal, unseal
 from serverkit.tokens import hash_token, new_token
@@ -23,14 +24,6 @@ LIFETIME = timedelta(minutes=5)
 def sealing_key(secret_key: str) -> bytes:
     """Return the key under which the second factors are stored."""
     return derive_key(secret_key, "license-server/totp")
-
-
-@dataclass(frozen=True)
-class Browser:
-    """Where somebody signs in from, as the server sees it."""
-
-    address: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -109,11 +102,7 @@ def finish(
     if enrolls:
         _record(session, person, "STAFF_TOTP_ENROLLED", browser, at)
     _record(session, person, "STAFF_LOGGED_IN", browser, at)
-    return Outcome(
-        sessions.begin(
-            session, at=at, staff_id=person.id, address=browser.address, browser=browser.name
-        )
-    )
+    return Outcome(sessions.begin(session, browser, at=at, staff_id=person.id))
 
 
 def note_wrong_password(session: Session, email: str, browser: Browser, at: datetime) -> None:

@@ -9,9 +9,10 @@ from license_server.access import CHANGE_PASSWORD, access, caller
 from license_server.errors import InvalidError
 from license_server.extensions import current, db, writing
 from license_server.staff import service, sign_in
-from license_server.staff.browsers import browser_name
 from license_server.staff.roles import SUPPORT
-from license_server.web.forms import ConfirmForm, PasswordForm, show_violations
+from license_server.web.forms import show_violations
+from serverkit.browsers import browser_name
+from serverkit.forms import ConfirmForm, PasswordForm
 from serverkit.pages import safe_next
 from serverkit.rate_limits import limit_sign_in
 
@@ -58,6 +59,18 @@ def reset_totp() -> ResponseReturnValue:
     _forget_session()
     flash("Sign in again and set up your authenticator app anew.", "success")
     return redirect(url_for("login.login"))
+
+
+@blueprint.post("/sessions/<int:session_id>/end")
+@access(role=SUPPORT)
+def end_session(session_id: int) -> ResponseReturnValue:
+    """End one of the person's sessions."""
+    by = caller()
+    with writing() as session:
+        person = service.get_staff(session, by.staff_id)
+        service.end_own_session(session, person, session_id, at=current().clock.now())
+    flash("That browser is signed out.", "success")
+    return redirect(url_for("account.index"), 303)
 
 
 @blueprint.post("/sign-out-everywhere")

@@ -1,12 +1,11 @@
 """Forms of the pages; every field has a limit. The rules are the services' own."""
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, Field, PasswordField, SelectChoice, SelectField, StringField
+from wtforms import EmailField, Field, SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from license_server.errors import InvalidError
 from license_server.staff.roles import ROLES
-from serverkit.passwords import LONGEST, SHORTEST
 
 _ROLE_CHOICES = [SelectChoice(role, role.capitalize()) for role in ROLES]
 
@@ -15,27 +14,6 @@ class CodeForm(FlaskForm):  # type: ignore[misc]
     """The second step of signing in."""
 
     code = StringField("Code", [InputRequired("Enter the six digits."), Length(max=32)])
-
-
-class PasswordForm(FlaskForm):  # type: ignore[misc]
-    """Change one's own password."""
-
-    present = PasswordField(
-        "Present password", [InputRequired("Enter your present password."), Length(max=1024)]
-    )
-    password = PasswordField(
-        "New password",
-        [InputRequired("Enter a new password."), Length(SHORTEST, LONGEST)],
-        description=f"{SHORTEST} to {LONGEST} characters.",
-    )
-
-
-class ConfirmForm(FlaskForm):  # type: ignore[misc]
-    """Do something that needs the password once more."""
-
-    present = PasswordField(
-        "Your password", [InputRequired("Enter your password."), Length(max=1024)]
-    )
 
 
 class InviteForm(FlaskForm):  # type: ignore[misc]

@@ -9,10 +9,10 @@ from license_server.extensions import current, db, writing
 from license_server.staff import service, sign_in, totp
 from license_server.staff.models import StaffSignIn
 from license_server.staff.roles import SUPPORT
-from license_server.staff.sign_in import Browser, Outcome, Refusal
+from license_server.staff.sign_in import Outcome, Refusal
 from license_server.web.forms import CodeForm
 from serverkit.forms import LoginForm
-from serverkit.pages import safe_next
+from serverkit.pages import present_browser, safe_next
 from serverkit.qr import qr_code
 from serverkit.rate_limits import limit_sign_in
 
@@ -77,14 +77,8 @@ def logout() -> ResponseReturnValue:
     return redirect(url_for("login.login"))
 
 
-def _browser() -> Browser:
-    name = request.headers.get("User-Agent", "")
-    printable = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
-    return Browser((request.remote_addr or "")[:64], printable[:200])
-
-
 def _begun(email: str, password: str) -> str | None:
-    server, browser = current(), _browser()
+    server, browser = current(), present_browser()
     limit_sign_in(server.rate_limiter, "login", address=browser.address, account=email)
     staff_id = sign_in.verify_login(db.session(), email, password)
     at = server.clock.now()
@@ -96,7 +90,7 @@ def _begun(email: str, password: str) -> str | None:
 
 
 def _finished(begun: StaffSignIn, code: str) -> Outcome:
-    server, browser, email = current(), _browser(), begun.staff.email
+    server, browser, email = current(), present_browser(), begun.staff.email
     limit_sign_in(server.rate_limiter, "code", address=browser.address, account=email)
     server.rate_limiter.hit(_CODES_PER_HOUR, "code-guessing", email)
     with writing() as writer:

@@ -14,7 +14,11 @@ _ROLE_CHECK = "role IN ('viewer', 'admin')"
 
 
 class User(db.Model):  # type: ignore[name-defined, misc]
-    """A person; `email` is kept in lower case."""
+    """A person; `email` is kept in lower case.
+
+    `one_time_until`: the password was made by somebody else. It opens nothing but the choice of
+    one's own, and that until then only.
+    """
 
     __table_args__ = (CheckConstraint(_ROLE_CHECK, name="role"),)
 
@@ -25,6 +29,18 @@ class User(db.Model):  # type: ignore[name-defined, misc]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    one_time_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def state(self) -> str:
+        """Return active, invited (owes a password of their own) or disabled."""
+        if self.disabled_at is not None:
+            return "disabled"
+        return "active" if self.one_time_until is None else "invited"
+
+    def one_time_over(self, now: datetime) -> bool:
+        """Tell whether a one-time password that was never used is good for nothing any more."""
+        return self.one_time_until is not None and now >= self.one_time_until
 
     @property
     def actor(self) -> str:

@@ -17,13 +17,17 @@ TOKEN_PREFIX = "stri_"  # noqa: S105 - a prefix that scanners for leaked secrets
 
 @dataclass(frozen=True)
 class Principal(UserMixin):  # type: ignore[misc]
-    """Whoever is signed in; `session_token` is None for a program."""
+    """Whoever is signed in; `session_token` is None for a program.
+
+    Who `owes_password` signed in with a one-time password and may only choose one of their own.
+    """
 
     name: str
     role: str
     actor: str
     user_id: int | None = None
     session_token: str | None = None
+    owes_password: bool = False
 
     def get_id(self) -> str:
         """Return what the browser's signed cookie carries: the session, not the user."""
@@ -37,7 +41,7 @@ class Principal(UserMixin):  # type: ignore[misc]
     @property
     def is_admin(self) -> bool:
         """Tell whether everything is allowed."""
-        return self.role == "admin"
+        return self.role == "admin" and not self.owes_password
 
 
 def load_from_session(token: str) -> Principal | None:
@@ -47,7 +51,10 @@ def load_from_session(token: str) -> Principal | None:
     if found is None or found.user.disabled_at is not None:
         return None
     user = found.user
-    principal = Principal(user.email, user.role, user.actor, user.id, token)
+    if user.one_time_over(now):
+        return None
+    owes = user.one_time_until is not None
+    principal = Principal(user.email, user.role, user.actor, user.id, token, owes)
     sessions.note_use(writing, found, now)
     return principal
 

@@ -2,7 +2,7 @@
 
 from apiflask import APIFlask
 
-from sentari.api import agent, audit, inventory, scans
+from sentari.api import agent, audit, inventory, scans, users
 from sentari.api.license import blueprint as license_blueprint
 from sentari.api.openapi import register_openapi
 
@@ -12,6 +12,7 @@ BLUEPRINTS = (
     inventory.blueprint,
     license_blueprint,
     scans.blueprint,
+    users.blueprint,
 )
 
 

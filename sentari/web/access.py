@@ -22,6 +22,8 @@ Enforce = Callable[[str], None]
 
 GATE_CLASSES = ("open", "read", "write", "ingest")
 _ATTRIBUTE = "sentari_access"
+CHOOSE_PASSWORD = "account.choose_password"  # noqa: S105 - the name of an endpoint
+_WITH_A_ONE_TIME_PASSWORD = frozenset({CHOOSE_PASSWORD, "account.logout"})
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ def _authenticate(asked: Access) -> ResponseReturnValue | None:
             headers = {"WWW-Authenticate": "Bearer"}
             raise Problem(401, "unauthenticated", "Not signed in", detail, headers=headers)
         return redirect(url_for("account.login", next=asked_for()))
+    if user.owes_password and request.endpoint not in _WITH_A_ONE_TIME_PASSWORD:
+        if wants_json():
+            detail = "Sign in and choose a password of your own first."
+            raise Problem(403, "password_change_required", "Not yet", detail)
+        return redirect(url_for(CHOOSE_PASSWORD, next=asked_for()))
     if asked.needed_role(request.method) == "admin" and not user.is_admin:
         raise Problem(403, "forbidden", "Not allowed", "Only an admin may do this.")
     return None

@@ -1,4 +1,4 @@
-"""Sign in, sign out, first-run setup."""
+"""Sign in, choose a password at the first time, sign out; first-run setup."""
 
 import hmac
 
@@ -7,15 +7,15 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
 from sentari.accounts import service
-from sentari.accounts.models import User
-from sentari.accounts.service import AccountError
+from sentari.accounts.service import AccountError, Verified
 from sentari.accounts.sessions import load_from_session
 from sentari.audit.store import record
 from sentari.extensions import current, db, writing
-from sentari.web.access import access
+from sentari.web.access import CHOOSE_PASSWORD, access
 from sentari.web.forms import SetupForm
-from serverkit.forms import LoginForm
-from serverkit.pages import safe_next
+from sentari.web.own_account import password_changed
+from serverkit.forms import LoginForm, PasswordForm
+from serverkit.pages import present_browser, safe_next
 from serverkit.passwords import PasswordRefusedError
 from serverkit.problems import Problem
 from serverkit.rate_limits import SIGN_IN_LIMIT, limit_sign_in
@@ -35,34 +35,52 @@ def login() -> ResponseReturnValue:
         return redirect(url_for("account.setup"))
     form = LoginForm()
     if form.validate_on_submit():
-        user = _verified(form.email.data, form.password.data)
-        if user is not None:
-            _sign_in(user)
+        try:
+            _sign_in(_verified(form.email.data, form.password.data))
             return redirect(target)
-        form.password.errors = ["E-mail or password is wrong, or the account is disabled."]
+        except AccountError as error:
+            form.password.errors = [str(error)]
     return render_template("sentari/account/login.html", form=form), 422 if form.errors else 200
 
 
-def _verified(email: str, password: str) -> User | None:
-    limiter, now = current().rate_limiter, current().clock.now()
-    limit_sign_in(limiter, "login", address=request.remote_addr or "", account=email)
+@blueprint.route("/login/password", methods=["GET", "POST"], endpoint=CHOOSE_PASSWORD.split(".")[1])
+@access(role="viewer", gate="open")
+def choose_password() -> ResponseReturnValue:
+    """Take the place of a one-time password; the last step of signing in for the first time."""
+    target = safe_next(request.args.get("next"), url_for("overview.index"))
+    if not current_user.owes_password:
+        return redirect(target)
+    form = PasswordForm()
+    if form.validate_on_submit() and password_changed(form):
+        return redirect(target)
+    page = render_template("sentari/account/choose_password.html", form=form)
+    return page, 422 if form.errors else 200
+
+
+def _verified(email: str, password: str) -> Verified:
+    limit_sign_in(current().rate_limiter, "login", address=request.remote_addr or "", account=email)
     user = service.verify_login(db.session(), email, password)
     if user is None:
-        with writing() as writer:
-            actor, target = "anonymous", email.strip()[:254]
-            detail = {"address": request.remote_addr or ""}
-            record(
-                writer, at=now, actor=actor, action="USER_LOGIN_FAILED",
-                target=target, detail=detail,
-            )  # fmt: skip
-    return user
+        _note_failure(email)
+        raise AccountError("E-mail or password is wrong, or the account is disabled.")
+    if user.one_time_over(current().clock.now()):
+        _note_failure(email, reason="one_time_password_expired")
+        raise AccountError("This one-time password has expired. Ask an admin for a new one.")
+    return Verified.of(user)
 
 
-def _sign_in(user: User) -> None:
-    user_id = user.id
+def _note_failure(email: str, **detail: str) -> None:
+    detail = {"address": request.remote_addr or "", **detail}
     with writing() as writer:
-        fresh = writer.get_one(User, user_id)
-        token = service.begin_session(writer, fresh, at=current().clock.now())
+        record(
+            writer, at=current().clock.now(), actor="anonymous", action="USER_LOGIN_FAILED",
+            target=email.strip()[:254], detail=detail,
+        )  # fmt: skip
+
+
+def _sign_in(verified: Verified) -> None:
+    with writing() as writer:
+        token = service.begin_session(writer, verified, present_browser(), at=current().clock.now())
     session.clear()
     login_user(load_from_session(token))
 

@@ -26,16 +26,12 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class UserForm(FlaskForm):  # type: ignore[misc]
+class InviteForm(FlaskForm):  # type: ignore[misc]
     """Add a user."""
 
     email = EmailField("E-mail", [InputRequired("Enter an e-mail address."), Length(max=254)])
     role = SelectField("Role", choices=_ROLE_CHOICES)
-    password = PasswordField(
-        "Password",
-        [InputRequired("Enter a password."), Length(SHORTEST, LONGEST)],
-        description=f"{SHORTEST} to {LONGEST} characters.",
-    )
+    your_password = PasswordField("Your own password", [Length(max=1024)])
 
 
 class ApiTokenForm(FlaskForm):  # type: ignore[misc]

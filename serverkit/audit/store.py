@@ -109,6 +109,10 @@ class AuditStore:
         session.flush()
         return entry
 
+    def lock(self, session: Session) -> None:
+        """Wait for other writers of the log, so that what is read next stays the newest."""
+        self._locked_head(session)
+
     def _locked_head(self, session: Session) -> Any:
         query = select(self._head).where(self._head.id == 1).with_for_update()
         query = query.execution_options(populate_existing=True)

@@ -9,6 +9,7 @@ from license_server.extensions import current, writing
 from license_server.staff import totp
 from license_server.staff.models import Staff
 from license_server.staff.service import sessions
+from serverkit.browsers import Browser
 from serverkit.secrets import seal
 from tests.clocks import FakeClock
 from tests.conftest import PASSWORD, PASSWORD_HASH, csrf_token
@@ -86,8 +87,8 @@ def person_with(app: Flask, role: str, email: str = "") -> Person:
         clock = current().clock
         assert isinstance(clock, FakeClock)
         with writing() as session:
-            where = {"staff_id": staff_id, "address": "127.0.0.1", "browser": "Werkzeug"}
-            token = sessions.begin(session, at=clock.now(), **where)
+            browser = Browser("127.0.0.1", "Werkzeug")
+            token = sessions.begin(session, browser, at=clock.now(), staff_id=staff_id)
     person = Person(app, clock, email)
     with person.client.session_transaction() as cookie:
         cookie["_user_id"] = token

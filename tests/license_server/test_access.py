@@ -51,6 +51,7 @@ PEOPLE = {
     ("GET", "/account/password"): "support",
     ("POST", "/account/password"): "support",
     ("POST", "/account/totp"): "support",
+    ("POST", "/account/sessions/<int:session_id>/end"): "support",
     ("POST", "/account/sign-out-everywhere"): "support",
     ("GET", "/activations"): "support",
     ("GET", "/activations/<record:activation_id>"): "support",

@@ -6,8 +6,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from sentari.accounts import api_tokens
+from sentari.accounts.administration import disable_user
 from sentari.accounts.models import User, UserSession
-from sentari.accounts.service import disable_user
 from sentari.audit.models import AuditEvent
 from sentari.extensions import db, writing
 from tests.clocks import FakeClock

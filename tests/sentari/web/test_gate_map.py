@@ -24,6 +24,7 @@ from tests.sentari.licensing.world import World, make_world
 OPEN = {
     "account.login",
     "account.logout",
+    "account.choose_password",
     "account.setup",
     "agent.license_map",
     "api_docs.show",
@@ -44,6 +45,8 @@ OPEN = {
     "license_api.show",
     "metrics.scrape",
     "openapi.spec",
+    "own_account.end_session",
+    "own_account.sign_out_everywhere",
     "probes.health",
     "probes.live",
     "probes.ready",
@@ -64,7 +67,7 @@ VALUES = {
     "name": "x",
     "filename": "x",
 }
-NUMBERS = {"token_id": 999, "user_id": 999}
+NUMBERS = {"token_id": 999, "user_id": 999, "session_id": 999}
 
 
 @pytest.fixture

@@ -1,4 +1,8 @@
-"""What a browser calls itself, in two words that a person knows. PURE."""
+"""Where somebody signs in from: the address, and what the browser calls itself. PURE."""
+
+from dataclasses import dataclass
+
+LONGEST_ADDRESS, LONGEST_NAME = 64, 200
 
 # Each names the ones before it as well, so the most particular comes first.
 _BROWSERS = (
@@ -17,6 +21,20 @@ _SYSTEMS = (
     ("Mac OS X", "macOS"),
     ("Linux", "Linux"),
 )
+
+
+@dataclass(frozen=True)
+class Browser:
+    """Where somebody signs in from, as the server sees it."""
+
+    address: str
+    name: str
+
+    @classmethod
+    def of(cls, address: str | None, user_agent: str | None) -> "Browser":
+        """Keep what can be stored and shown of the two: anybody may send anything."""
+        printable = "".join(c if c.isascii() and c.isprintable() else "?" for c in user_agent or "")
+        return cls((address or "")[:LONGEST_ADDRESS], printable[:LONGEST_NAME])
 
 
 def browser_name(user_agent: str) -> str:

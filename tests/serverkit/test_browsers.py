@@ -2,7 +2,7 @@
 
 import pytest
 
-from license_server.staff.browsers import browser_name
+from serverkit.browsers import browser_name
 
 CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
