@@ -51,6 +51,7 @@ def choose_password() -> ResponseReturnValue:
     if not current_user.owes_password:
         return redirect(target)
     form = PasswordForm()
+    form.present.label.text = "One-time password"
     if form.validate_on_submit() and password_changed(form):
         return redirect(target)
     page = render_template("sentari/account/choose_password.html", form=form)

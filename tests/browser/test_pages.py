@@ -33,7 +33,6 @@ PAGES = {
     "enrollment": "/settings/enrollment",
     "audit": "/audit?page_size=9",
     "audit-verify": "/audit/verify",
-    "users": "/settings/users",
     "api-tokens": "/settings/api-tokens",
     "api-docs": "/api/v1/docs",
     "license": "/settings/license",
