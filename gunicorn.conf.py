@@ -48,6 +48,14 @@ configure_logs(_settings.log_level, _settings.log_format)
 if _settings.serves_tls:
     certfile, keyfile = tls_files(_settings)
 _tls = LazyContext()
+EXPECTED = (
+    AccountError,
+    PasswordRefusedError,
+    SchemaError,
+    SettingsError,
+    SQLAlchemyError,
+    TlsError,
+)
 
 
 def ssl_context(config, _default_ssl_context_factory):
@@ -62,7 +70,7 @@ def on_starting(server):
         prepare(app)
         if server.cfg.is_ssl:
             check_tls(app, server.cfg.certfile, server.cfg.keyfile)
-    except (SchemaError, AccountError, PasswordRefusedError, SQLAlchemyError, TlsError) as error:
+    except EXPECTED as error:
         sys.exit(f"sentari: {str(error).splitlines()[0]}")
 
 

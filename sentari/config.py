@@ -16,7 +16,7 @@ from sentari.licensing.outbound import (
     standard_proxies,
 )
 from serverkit.database import parse_database_url
-from serverkit.secret_key import read_secret_key
+from serverkit.secret_key import made_secret_path, read_secret_key
 from serverkit.settings import EnvReader, SettingsError, parse_service_url, parse_url
 
 PREFIX = "SENTARI_"
@@ -40,11 +40,15 @@ class Outbound:
 
 @dataclass(frozen=True)
 class Settings:
-    """The server's settings; `docs/operations.md` says what each does."""
+    """The server's settings; `docs/operations.md` says what each does.
+
+    `secret_key_file` is where the server keeps the secret key if it made it itself.
+    """
 
     database_url: str = field(repr=False)
     data_dir: Path
     secret_key: str = field(repr=False)
+    secret_key_file: Path | None = None
     license_key: str | None = field(default=None, repr=False)
     license_mode: str = "online"
     license_server_url: str = DEFAULT_LICENSE_SERVER
@@ -99,6 +103,8 @@ class Settings:
             "outbound": _outbound(env, environ),
             "secret_key": read_secret_key(env, PREFIX, database_url, data_dir),
         }
+        if env.secret(f"{PREFIX}SECRET_KEY") is None:
+            values["secret_key_file"] = made_secret_path(data_dir)
         warnings = (*env.unknown_names(), *_tls_warnings(values))
         return cls(database_url, data_dir, **values, warnings=warnings)  # type: ignore[arg-type]
 

@@ -14,6 +14,7 @@ from sentari.licensing.recount import Recount
 from sentari.licensing.scheduler import Scheduler
 from sentari.licensing.service import keep_time
 from sentari.licensing.service import prepare as prepare_licensing
+from sentari.operations.sealed import check_secret_key
 from sentari.startup_tls import prepare_tls
 from sentari.web.account import setup_token
 from serverkit.schema import Schema
@@ -36,6 +37,7 @@ def prepare(app: Flask) -> None:
         for warning in current().settings.warnings:
             log.warning(warning)
         schema().upgrade(db.engine)
+        check_secret_key(db.session(), current().settings)
         _bootstrap_admin()
         prepare_tls()
         prepare_licensing(current().licensing)

@@ -45,11 +45,7 @@ def load_or_create_secret(path: Path) -> str:
         # Written aside and linked into place: of several processes that start at once
         # one wins, and none reads a file that is only half there.
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
+        write_secret(draft, new_secret())
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -57,3 +53,27 @@ def load_or_create_secret(path: Path) -> str:
         finally:
             draft.unlink()
     return path.read_text().strip()
+
+
+def new_secret() -> str:
+    """Return a secret that nobody guesses."""
+    return secrets.token_urlsafe(48)
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """Write a secret into a file that is not there yet, readable by its owner only, for good."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_durably(source: Path, target: Path) -> None:
+    """Put a file into another one's place, so that a crash leaves either the one or the other."""
+    source.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -113,8 +113,14 @@ def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
     """Build apps on a database URL with settings of one's own; disposed of afterwards."""
     apps: list[Flask] = []
 
-    def make(url: str, *, transport: Transport | None = None, **settings: object) -> Flask:
-        chosen = Settings(url, tmp_path, SECRET, **settings)
+    def make(
+        url: str,
+        *,
+        transport: Transport | None = None,
+        secret_key: str = SECRET,
+        **settings: object,
+    ) -> Flask:
+        chosen = Settings(url, tmp_path, secret_key, **settings)
         app = create_app(chosen, clock=clock, transport=transport)
         app.testing = False
         app.jinja_env.bytecode_cache = _COMPILED

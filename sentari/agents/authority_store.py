@@ -21,7 +21,7 @@ from sentari.audit.store import record
 from serverkit.secrets import SealError, derive_key, seal, unseal
 
 _ROW = 1
-_PURPOSE = "agents/ca-key"
+PURPOSE = "agents/ca-key"
 
 
 class AuthorityError(Exception):
@@ -33,7 +33,7 @@ class AuthorityStore:
 
     def __init__(self, secret_key: str) -> None:
         """Seal the CA's private key under a key derived from SENTARI_SECRET_KEY."""
-        self._key = derive_key(secret_key, _PURPOSE)
+        self._key = derive_key(secret_key, PURPOSE)
 
     def certificate(self, session: Session) -> x509.Certificate | None:
         """Return the CA's certificate, or None before the first start."""

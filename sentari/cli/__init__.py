@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from sentari.cli import audit, ca, database, demo, device, enrollment, inventory, user
+from sentari.cli import audit, ca, database, demo, device, enrollment, inventory, secret, user
 from sentari.cli.license import group as license_group
 
 GROUPS = (
@@ -14,6 +14,7 @@ GROUPS = (
     enrollment.group,
     inventory.group,
     license_group,
+    secret.group,
     user.group,
 )
 

@@ -1,4 +1,4 @@
-"""A server in use, on each database."""
+"""A licensed server: one that was just started, and one in use with a row in every table."""
 
 import pytest
 
@@ -8,11 +8,23 @@ from tests.sentari.operations.house import House
 
 @pytest.fixture
 def house(fleet: Fleet) -> House:
-    """On SQLite."""
+    """Just started, on SQLite."""
     return House(fleet)
 
 
 @pytest.fixture
 def each_house(each_fleet: Fleet) -> House:
-    """On each database in turn."""
+    """Just started, on each database in turn."""
     return House(each_fleet)
+
+
+@pytest.fixture
+def full_house(house: House) -> House:
+    """In use, on SQLite."""
+    return house.furnish()
+
+
+@pytest.fixture
+def each_full_house(each_house: House) -> House:
+    """In use, on each database in turn."""
+    return each_house.furnish()

@@ -25,7 +25,7 @@ HOST = "web-01"
 
 
 class House:
-    """A licensed server that was in use: people, tokens, devices, logs, and a key that waits."""
+    """A licensed server; once furnished, with people, tokens, devices, logs, a key that waits."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.world, self.app = fleet, fleet.world, fleet.app
@@ -35,12 +35,16 @@ class House:
         self.enrollment_token = ""
         with self.app.app_context():
             prepare(self.app)
+
+    def furnish(self) -> "House":
+        """Leave a row in every table."""
         self._people()
         self._agents()
         with self.app.app_context():
-            DayCounts(fleet.clock)()
+            DayCounts(self.fleet.clock)()
             db.session.remove()
         self._a_key_that_waits()
+        return self
 
     def _people(self) -> None:
         self.browser = self.fleet.browser("admin")
@@ -78,6 +82,11 @@ class House:
         """Tell whether the server takes the device's document."""
         document = document | {"device_id": self.device_id}
         return self.fleet.send(self.device_token, document, **options).status_code == 202
+
+    def kill_worker(self) -> None:
+        """A server that was at work until this moment, and said nothing at its end."""
+        Scheduler(self.world.licensing, self.app.app_context).tick()
+        assert worker_lease(self.app) is not None
 
     def start_worker(self) -> Scheduler:
         """A server at work, as far as others can tell."""

@@ -27,9 +27,9 @@ def new_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def other_url(each_house: House, postgres: Postgres, tmp_path: Path) -> Any:
+def other_url(each_full_house: House, postgres: Postgres, tmp_path: Path) -> Any:
     """An empty database of the other kind."""
-    with each_house.app.app_context():
+    with each_full_house.app.app_context():
         kind = db.engine.dialect.name
     if kind == "postgresql":
         yield f"sqlite:///{tmp_path}/copy.db"
@@ -59,9 +59,9 @@ def moved(house: House, url: str, make_app: AppFactory) -> Fleet:
 
 
 def test_a_server_in_use_goes_on_from_the_other_database(
-    each_house: House, other_url: str, make_app: AppFactory
+    each_full_house: House, other_url: str, make_app: AppFactory
 ) -> None:
-    house = each_house
+    house = each_full_house
     assert empty_tables(house.app) == set()
     done = copy(house, other_url)
     assert (done.exit_code, done.stderr.count("comparing")) == (0, 1), done.output
@@ -98,8 +98,9 @@ def test_the_copy_is_refused_while_a_server_is_at_work_and_done_when_it_has_stop
 def test_a_server_that_was_killed_counts_as_gone_after_its_lease(
     house: House, new_url: str
 ) -> None:
-    house.start_worker()
-    house.fleet.clock.advance(120)
+    house.kill_worker()
+    assert "counts as gone at 12:01:50 UTC" in copy(house, new_url).stderr
+    house.fleet.clock.advance(110)
     assert copy(house, "-", input=f"{new_url}\n").exit_code == 0
 
 
@@ -155,6 +156,7 @@ def test_a_source_of_another_schema_is_refused(house: House, new_url: str) -> No
 
 def test_a_row_that_does_not_fit_leaves_the_target_empty(house: House, postgres: Postgres) -> None:
     url = postgres.create()
+    house.fleet.enroll()
     house.world.edit("UPDATE device SET hostname = :long", long="x" * 256)
     refused = copy(house, url)
     assert refused.exit_code == 1
