@@ -17,6 +17,7 @@ from sentari.config import Settings
 from sentari.startup import create_scheduler, prepare
 from sentari.startup_tls import TlsError, check_tls, client_ca, tls_files
 from serverkit.gunicorn_logs import RootLogger
+from serverkit.gunicorn_worker import count_reload
 from serverkit.logs import configure_logs
 from serverkit.metrics import forget_worker
 from serverkit.passwords import PasswordRefusedError
@@ -74,11 +75,18 @@ def on_starting(server):
         sys.exit(f"sentari: {str(error).splitlines()[0]}")
 
 
+def on_reload(_server):
+    """Let the workers that are replaced now know it."""
+    count_reload()
+
+
 def post_worker_init(worker):
     """Start the worker's thread; of all workers' threads one checks in with the vendor."""
     _tls.client_ca = partial(client_ca, worker.wsgi)
     worker.scheduler = create_scheduler(worker.wsgi)
     worker.scheduler.start()
+    worker.on_stop = worker.scheduler.end
+    worker.drain_seconds = _settings.drain_seconds
 
 
 def worker_exit(_server, worker):

@@ -38,12 +38,16 @@ class Background:
         """Start the thread."""
         self._thread.start()
 
+    def end(self) -> None:
+        """Have the thread end after the mail it is at."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """End the thread after the mail it is at; at most five seconds are waited.
 
         A mail that takes longer is left to be tried again by others.
         """
-        self._stopping.set()
+        self.end()
         self._thread.join(_STOP_SECONDS)
 
     def tick(self) -> None:

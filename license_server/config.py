@@ -12,6 +12,7 @@ from license_server.outbox.smtp_url import FORM, SmtpServer, parse_smtp_url
 from serverkit.database import parse_database_url
 from serverkit.secret_key import read_secret_key
 from serverkit.settings import EnvReader, SettingsError, parse_service_url
+from serverkit.stopping import LONGEST_DRAIN_SECONDS
 
 PREFIX = "LICENSE_SERVER_"
 DEFAULT_ISSUER_URL = "https://license.sentari.dev"
@@ -34,6 +35,7 @@ class Settings:
     bootstrap_staff_password: str | None = field(default=None, repr=False)
     metrics_token: str | None = field(default=None, repr=False)
     trusted_proxies: int = 0
+    drain_seconds: int = 0
     log_level: str = "info"
     log_format: str = "console"
     warnings: tuple[str, ...] = ()
@@ -70,6 +72,7 @@ class Settings:
             bootstrap_staff_password=env.secret(f"{PREFIX}BOOTSTRAP_STAFF_PASSWORD"),
             metrics_token=env.secret(f"{PREFIX}METRICS_TOKEN"),
             trusted_proxies=env.integer(f"{PREFIX}TRUSTED_PROXIES", 0, 0, 10),
+            drain_seconds=env.integer(f"{PREFIX}DRAIN_SECONDS", 0, 0, LONGEST_DRAIN_SECONDS),
             log_level=env.choice(f"{PREFIX}LOG_LEVEL", "info", levels),
             log_format=env.choice(f"{PREFIX}LOG_FORMAT", "console", ("console", "json")),
             warnings=tuple(env.unknown_names()),

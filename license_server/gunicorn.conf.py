@@ -16,6 +16,7 @@ from license_server.config import settings_or_exit
 from license_server.errors import LicenseServerError
 from license_server.startup import create_background, prepare
 from serverkit.gunicorn_logs import RootLogger
+from serverkit.gunicorn_worker import count_reload
 from serverkit.logs import configure_logs
 from serverkit.metrics import forget_worker
 from serverkit.schema import SchemaError
@@ -47,10 +48,17 @@ def on_starting(_server: Any) -> None:
         sys.exit(f"license server: {str(error).splitlines()[0]}")
 
 
+def on_reload(_server: Any) -> None:
+    """Let the workers that are replaced now know it."""
+    count_reload()
+
+
 def post_worker_init(worker: Any) -> None:
     """Start the worker's thread, which sends mails."""
     worker.background = create_background(worker.wsgi)
     worker.background.start()
+    worker.on_stop = worker.background.end
+    worker.drain_seconds = _settings.drain_seconds
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

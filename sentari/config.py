@@ -18,6 +18,7 @@ from sentari.licensing.outbound import (
 from serverkit.database import parse_database_url
 from serverkit.secret_key import made_secret_path, read_secret_key
 from serverkit.settings import EnvReader, SettingsError, parse_service_url, parse_url
+from serverkit.stopping import LONGEST_DRAIN_SECONDS
 
 PREFIX = "SENTARI_"
 DEFAULT_LICENSE_SERVER = "https://license.sentari.dev"
@@ -68,6 +69,7 @@ class Settings:
     tls_ca: str = field(default="", repr=False)
     public_url: str | None = None
     metrics_token: str | None = field(default=None, repr=False)
+    drain_seconds: int = 0
     log_level: str = "info"
     log_format: str = "console"
     debug: bool = False
@@ -157,6 +159,7 @@ def _serving(env: EnvReader) -> dict[str, object]:
         "trusted_proxies": env.integer(f"{PREFIX}TRUSTED_PROXIES", 0, 0, 10),
         "public_url": env.value(f"{PREFIX}PUBLIC_URL", None, _public_url, "an http(s) URL"),
         "metrics_token": env.secret(f"{PREFIX}METRICS_TOKEN"),
+        "drain_seconds": env.integer(f"{PREFIX}DRAIN_SECONDS", 0, 0, LONGEST_DRAIN_SECONDS),
         "log_level": env.choice(f"{PREFIX}LOG_LEVEL", "info", levels),
         "log_format": env.choice(f"{PREFIX}LOG_FORMAT", "console", ("console", "json")),
     }

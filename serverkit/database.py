@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    ExceptionContext,
     MetaData,
     event,
 )
@@ -22,6 +23,7 @@ from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from serverkit.database_faults import is_of_the_connection
 from serverkit.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 15
@@ -104,6 +106,7 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "checkout", _check_silence)
         return
     _TURNS[engine] = Turns(str(engine.url.database), BUSY_TIMEOUT_SECONDS)
+    event.listen(engine, "handle_error", _leave_broken_connections)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_sqlite)
 
@@ -116,6 +119,13 @@ def _check_silence(connection: Any, _record: object, _proxy: object) -> None:
         poll.register(connection.fileno(), select.POLLIN)
     if connection.closed or poll.poll(0):
         raise InvalidatePoolError("the database has closed the connection")
+
+
+def _leave_broken_connections(context: ExceptionContext) -> None:
+    # All of the pool, as after a lost PostgreSQL: else each worker would stay broken until its
+    # last old connection had failed.
+    if is_of_the_connection(context.original_exception):
+        context.is_disconnect = True
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:

@@ -2,19 +2,26 @@
 
 The stock worker has a thread wait for each new connection's handshake and head, without an end,
 and its main loop wait for clients to close. Here the main loop does the handshakes and collects the
-heads, without waiting; a thread gets a connection once a whole head is there.
+heads, without waiting; a thread gets a connection once a whole head is there. A thread of its own
+answers whether the process lives, and a worker that is told to stop says so first.
 """
 
+import mmap
+import re
 import resource
 import selectors
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from gunicorn import http, sock
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from serverkit.stopping import STOP
 
 # From the first byte to the end of the handshake and of the request's head.
 BEGIN_SECONDS = 10.0
@@ -23,11 +30,30 @@ STALLED_SECONDS = 30.0
 # How long a client may take to close after an answer, so that it reads the answer's end.
 LINGER_SECONDS = 2.0
 LONGEST_HEAD_BYTES = 65_536
+# How long a stopping worker takes new connections while it still has requests to finish.
+ANNOUNCE_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
 # What a process needs besides its connections: database, logs, libraries.
 SPARE_FILES = 128
 _CHUNK_BYTES = 16_384
 # The second is no end that HTTP knows, but the parser is to say so at once.
 _ENDS = (b"\n\r\n", b"\n\n")
+# Whether the process lives is answered without a look at anything that others may hold. Not with
+# a body: its sender could keep the one thread waiting.
+_LIFE = re.compile(rb"(?:GET|HEAD) /(?:healthz|health|api/live)[ ?]")
+_BODY = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
+
+# Shared by the master and all workers: how often the server was reloaded.
+_reloads = mmap.mmap(-1, 8)
+
+
+def count_reload() -> None:
+    """Let the workers know that those who are stopped next have been replaced already."""
+    _reloads[:] = (_reload_count() + 1).to_bytes(8, "little")
+
+
+def _reload_count() -> int:
+    return int.from_bytes(_reloads[:], "little")
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -41,6 +67,7 @@ class Connection(TConn):  # type: ignore[misc]
         super().__init__(*arguments)
         self.data_ready = True
         self.waits_for = selectors.EVENT_READ
+        self.asks_for_life = False
         self._secured = not self.cfg.is_ssl
         self._head = bytearray()
 
@@ -89,6 +116,7 @@ class Connection(TConn):  # type: ignore[misc]
         if self.parser is None:
             self.parser = http.get_parser(self.cfg, self.sock, self.client)
             self.initialized = True
+        self.asks_for_life = bool(_LIFE.match(self._head)) and not _BODY.search(self._head)
         self.parser.unreader.unread(bytes(self._head))
         self._head.clear()
 
@@ -97,6 +125,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """The threaded worker whose threads and main loop wait for no client."""
 
     worker_connections: int
+    alive: bool
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Take fewer connections than the process may have files."""
@@ -106,6 +135,73 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         # When each must be done; all wait for the same time, so the first is due first.
         self._beginning: dict[Connection, float] = {}
         self._lingering: dict[Connection, float] = {}
+        self._running = 0
+        self._reloads = _reload_count()
+        # Both are for gunicorn's configuration to set: what else is to stop at once, and how long
+        # the port stays open for whoever sends requests here to learn of it.
+        self.on_stop: Callable[[], object] = int
+        self.drain_seconds = 0.0
+        self._stops_from = self._stops_until = 0.0
+
+    def init_process(self) -> None:
+        """Have one thread more, for those who ask whether the process lives."""
+        self._life = ThreadPoolExecutor(1, "life")
+        super().init_process()
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Announce the stop, and go on until those who send requests here can have seen it.
+
+        A worker that a reload has replaced stops without a word: the server goes on.
+        """
+        if self._reloads != _reload_count():
+            super().handle_exit(sig, frame)
+        elif not STOP.announced:
+            STOP.announce()
+            self._stops_from = time.monotonic() + self.drain_seconds
+            self._stops_until = max(self._stops_from, time.monotonic() + ANNOUNCE_SECONDS)
+            self.method_queue.defer(self.on_stop)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Look often whether it is time to stop, once that was announced."""
+        stopping = STOP.announced and self.alive
+        super().wait_for_and_dispatch_events(_LOOK_SECONDS if stopping else timeout)
+        if STOP.announced and self.alive:
+            now = time.monotonic()
+            done = not self._running and now >= self._stops_from
+            self.alive = not done and now < self._stops_until
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take all that the kernel has connected before a stopping worker closes its port.
+
+        It does so at once: a server that is started anew needs the port.
+        """
+        stops = not enabled and not self.alive
+        if stops and self._accepting:
+            for listener in self.sockets:
+                self._accept_all(listener)
+        super().set_accept_enabled(enabled)
+        if stops:
+            for listener in self.sockets:
+                listener.close()
+
+    def _accept_all(self, listener: socket.socket) -> None:
+        before = -1
+        while before < self.nr_conns:
+            before = self.nr_conns
+            self.accept(listener)
+
+    def is_parent_alive(self) -> bool:
+        """Stop in the same way when the master is gone."""
+        self.alive = self.alive and super().is_parent_alive()
+        return bool(self.alive)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Have a thread answer; who only asks for life waits for none that others keep."""
+        pool = self._life if conn.asks_for_life else self.tpool
+        self._running += 1
+        pool.submit(self.handle, conn).add_done_callback(
+            lambda done: self.method_queue.defer(self.finish_request, conn, done)
+        )
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, and wait for its first request in the main loop."""
@@ -124,6 +220,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Connection, done: Any) -> None:
         """Keep the connection for the next request, or let the client close it."""
+        self._running -= 1
+        conn.asks_for_life = False
         if not done.cancelled() and not done.exception() and done.result():
             super().finish_request(conn, done)
         else:

@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, json, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
+
+from serverkit.database_faults import RETRY_AFTER_SECONDS, Fault, fault_of
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +92,13 @@ def register_problems(app: Flask, page: Page) -> Answer:
             return error.get_response()  # type: ignore[return-value]
         return answer(_from_http(error))
 
-    def from_database(error: OperationalError) -> Response:
-        log.error("the database does not answer", exc_info=error)
-        detail = "The database does not answer or is busy. Nothing was changed; try again shortly."
-        return answer(
-            Problem(503, "unavailable", "Unavailable", detail, headers={"Retry-After": "5"})
-        )
+    def from_database(error: SQLAlchemyError) -> Response:
+        fault = fault_of(error)
+        if fault is None:
+            return from_bug(error)
+        # One line: while a database is away, every request ends here.
+        log.error("%s (%s)", fault.detail, str(error).splitlines()[0])
+        return answer(_unavailable(fault))
 
     def from_bug(error: Exception) -> Response:
         log.error("unhandled error", exc_info=error)
@@ -104,9 +107,15 @@ def register_problems(app: Flask, page: Page) -> Answer:
 
     app.register_error_handler(Problem, answer)
     app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(OperationalError, from_database)
+    app.register_error_handler(SQLAlchemyError, from_database)
     app.register_error_handler(Exception, from_bug)
     return answer
+
+
+def _unavailable(fault: Fault) -> Problem:
+    detail = f"{fault.detail} Nothing was changed; try again shortly."
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Problem(503, fault.code, "Unavailable", detail, headers=headers)
 
 
 def _from_http(error: HTTPException) -> Problem:

@@ -13,6 +13,7 @@ from license_server.startup import schema
 from license_server.version import VERSION
 from serverkit.metrics import CONTENT_TYPE, scrape_refusal
 from serverkit.problems import Problem, problem_response
+from serverkit.stopping import STOP, STOPPING
 
 blueprint = APIBlueprint("probes", __name__, enable_openapi=False)
 
@@ -28,7 +29,10 @@ def live() -> ResponseReturnValue:
 @blueprint.get("/readyz")
 @access(public=True)
 def ready() -> ResponseReturnValue:
-    """Answer 200 when the database answers, is migrated, and a signing certificate is valid."""
+    """Answer 200 when the database answers, is migrated, and a signing certificate is valid.
+
+    Until the server is to stop.
+    """
     fault = _fault()
     if fault is not None:
         return problem_response(Problem(503, "not_ready", "Not ready", fault))
@@ -47,6 +51,8 @@ def measures() -> ResponseReturnValue:
 
 
 def _fault() -> str | None:
+    if STOP.announced:
+        return STOPPING
     try:
         with db.engine.connect() as connection:
             if not schema().is_current(connection):

@@ -62,9 +62,13 @@ class Scheduler:
         """Start the thread."""
         self._thread.start()
 
+    def end(self) -> None:
+        """Have the thread end and leave the lease to others, as soon as it can."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """End the thread and leave the lease to others; takes four seconds at most."""
-        self._stopping.set()
+        self.end()
         self._thread.join(_STOP_SECONDS)
         if self._thread.is_alive():
             # It still waits for the vendor or the database; the process ends without it.

@@ -9,6 +9,7 @@ from sentari.startup import schema
 from sentari.version import VERSION
 from sentari.web.access import access
 from serverkit.problems import Problem, problem_response
+from serverkit.stopping import STOP, STOPPING
 
 blueprint = Blueprint("probes", __name__)
 
@@ -26,7 +27,7 @@ def live() -> ResponseReturnValue:
 @blueprint.get("/api/ready")
 @access(public=True, gate="open")
 def ready() -> ResponseReturnValue:
-    """Answer 200 when the database answers and is migrated."""
+    """Answer 200 when the database answers and is migrated, until the server is to stop."""
     fault = _fault()
     if fault is None:
         return jsonify(status="ok", version=VERSION)
@@ -37,16 +38,18 @@ def ready() -> ResponseReturnValue:
 @access(public=True, gate="open")
 def health() -> ResponseReturnValue:
     """Answer as /readyz does, with what cannot be reached."""
-    degraded = _fault() is not None
+    fault = _fault()
     body = {
-        "status": "degraded" if degraded else "ok",
+        "status": "degraded" if fault else "ok",
         "version": VERSION,
-        "unreachable": ["database"] if degraded else [],
+        "unreachable": ["database"] if fault and fault != STOPPING else [],
     }
-    return jsonify(body), 503 if degraded else 200
+    return jsonify(body), 503 if fault else 200
 
 
 def _fault() -> str | None:
+    if STOP.announced:
+        return STOPPING
     try:
         with db.engine.connect() as connection:
             current = schema().is_current(connection)

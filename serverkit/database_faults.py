@@ -1,0 +1,78 @@
+"""What to tell clients, and the operator, when the database is what fails."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,  # noqa: A004 - SQLAlchemy's own, for a pool that is used up
+)
+
+RETRY_AFTER_SECONDS = 5
+# A file that could not be written, read or opened may be so only through this connection: it was
+# opened while the file was read-only, or the file was put back since.
+_OF_THE_CONNECTION = frozenset(
+    {
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way in which a database fails: a code for programs, a sentence for people."""
+
+    code: str
+    detail: str
+
+
+BUSY = Fault("unavailable", "The database does not answer or is busy.")
+FULL = Fault("disk_full", "The disk that holds the database is full.")
+READ_ONLY = Fault("database_read_only", "The database cannot be written: it is read-only.")
+DAMAGED = Fault("database_damaged", "The database is damaged: its backup has to be restored.")
+
+_BY_SQLITE_CODE = {
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+}
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_BY_POSTGRESQL_STATE = {
+    "53100": FULL,
+    "XX001": DAMAGED,
+    "XX002": DAMAGED,
+}
+
+
+def fault_of(error: SQLAlchemyError) -> Fault | None:
+    """Return how the database failed, or None when the error is a bug in what was asked of it."""
+    known = None
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None))
+        known = _BY_SQLITE_CODE.get(_sqlite_code(error)) or _BY_POSTGRESQL_STATE.get(state)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if known or lost or isinstance(error, OperationalError | InterfaceError | TimeoutError):
+        return known or BUSY
+    return None
+
+
+def is_of_the_connection(error: BaseException | None) -> bool:
+    """Tell whether a new connection to the same SQLite file might do better."""
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _OF_THE_CONNECTION
+
+
+def _sqlite_code(error: DBAPIError) -> int:
+    return _primary_code(error.orig) if isinstance(error.orig, sqlite3.Error) else 0
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    # The upper bytes say more of the same: https://www.sqlite.org/rescode.html
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
