@@ -20,6 +20,12 @@ for package in chromium squid-openssl nginx-light; do
   fi
 done
 
+# The validator of the pages' HTML.
+if [ ! -d tests/html/node_modules ]; then
+  { command -v npm >/dev/null && npm ci --prefix tests/html --ignore-scripts --no-audit --no-fund; } \
+    >/dev/null 2>&1 || echo "html-validate could not be installed with npm: its test is skipped."
+fi
+
 echo "Checking format, rules, types and the Dockerfile ..."
 $bin/ruff format --check --quiet .
 $bin/ruff check --quiet .

@@ -19,6 +19,7 @@ from license_server.staff import sign_in
 from license_server.version import VERSION
 from license_server.web import error_page, register_pages
 from serverkit.clock import Clock, SystemClock
+from serverkit.compression import register_compression
 from serverkit.database import prepare_engine
 from serverkit.http import register_http
 from serverkit.pages import register_page_answers
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     register_refusals(app, register_problems(app, error_page))
     register_access(app)
     register_page_answers(app)
+    register_compression(app)
     register_pages(app)
     register_api(app)
     register_commands(app)

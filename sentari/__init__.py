@@ -20,6 +20,7 @@ from sentari.web.context import register_context
 from sentari.web.gate import enforce, register_gate
 from sentari.web.metrics import register_metrics
 from serverkit.clock import Clock, SystemClock
+from serverkit.compression import register_compression
 from serverkit.database import prepare_engine
 from serverkit.http import register_http
 from serverkit.pages import register_page_answers
@@ -68,6 +69,7 @@ def create_app(
     register_gate(app)
     register_metrics(app)
     register_page_answers(app)
+    register_compression(app, "api_docs.show", "openapi.spec")
     register_context(app)
     register_pages(app)
     register_api(app)

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,9 @@ AppFactory = Callable[..., Flask]
 _COMPILED = CompiledTemplates()
 
 
-@pytest.fixture
-def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
-    """Build apps on a database URL with settings of one's own; disposed of afterwards."""
+@contextmanager
+def factory(data_dir: Path, clock: FakeClock) -> Iterator[AppFactory]:
+    """Build apps on a database URL with settings of one's own; dispose of them afterwards."""
     apps: list[Flask] = []
 
     def make(
@@ -120,7 +121,7 @@ def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
         secret_key: str = SECRET,
         **settings: object,
     ) -> Flask:
-        chosen = Settings(url, tmp_path, secret_key, **settings)
+        chosen = Settings(url, data_dir, secret_key, **settings)
         app = create_app(chosen, clock=clock, transport=transport)
         app.testing = False
         app.jinja_env.bytecode_cache = _COMPILED
@@ -132,6 +133,13 @@ def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
+    """Build apps for one test."""
+    with factory(tmp_path, clock) as make:
+        yield make
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from serverkit.line_chart import Chart, draw
 
 blueprint = Blueprint("overview", __name__)
 
-_RECENT = 6
-_CHART_WIDTHS = (("wide", 736), ("narrow", 340))
+_RECENT, _CHANGES = 8, 4
+_CHART_WIDTHS = (("wide", 960), ("narrow", 340))
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,10 @@ def index() -> ResponseReturnValue:
         recent=devices.search_devices(session, newest, now, page=1, page_size=_RECENT).items,
         days=days,
         pictures=_pictures(days),
-        novelties=history.newest_changes(session, _RECENT),
+        novelties=history.newest_changes(session, _CHANGES),
         status=status,
         next_steps=what_happens_next(status),
         package_url=package_url,
-        status_of=devices.status_of,
         now=now,
     )
 
