@@ -73,6 +73,9 @@ FULL = {
     "audit-none-found": "/audit?search=nothing-is-called-so",
     "audit-verify": "/audit/verify",
     "users": "/settings/users",
+    "user": "/settings/users/1",
+    "account": "/account",
+    "account-password": "/account/password",
     "license": "/settings/license",
     "license-offline": "/settings/license/offline",
     "api-docs": "/api/v1/docs",
@@ -225,9 +228,21 @@ def _look_around(house: House) -> None:
     _post(house, "enrollment-made", admin, "/settings/enrollment", {"name": "office"})
     _post(house, "api-token-made", admin, "/settings/api-tokens", {"name": "ci", "role": "viewer"})
     _post(house, "users-faults", admin, "/settings/users", {"email": "", "role": "viewer"})
+    _invite(house, admin)
     for name, path in FULL.items():
         house.look(name, admin.get(path.format_map(_ids(house.app))))
     _fail(house, admin)
+
+
+def _invite(house: House, admin: FlaskClient) -> None:
+    form = {"email": "carol@example.com", "role": "viewer"}
+    _post(house, "user-invited", admin, "/settings/users", form)
+    found = re.search(r"copyable-text[^>]*>([^<]+)<", house.pages["user-invited"].html)
+    assert found is not None
+    carol, form = house.app.test_client(), {"email": form["email"], "password": found[1]}
+    carol.post("/login", data={**form, "csrf_token": csrf_token(carol)})
+    house.log.taken()
+    house.look("choose-password", carol.get("/login/password"))
 
 
 def _fail(house: House, admin: FlaskClient) -> None:
@@ -303,7 +318,7 @@ def test_a_failure_is_told_with_an_id_that_is_in_the_log(
     assert shown == (str(status), page.request_id)
     (line,) = [record for record in page.logged if record.name == "request"]
     assert (line.request_id, line.status) == (page.request_id, status)  # type: ignore[attr-defined]
-    assert any(record.exc_info for record in page.logged) is (status >= 500)
+    assert any(record.levelno >= logging.ERROR for record in page.logged) is (status >= 500)
     assert "secret" not in page.html
 
 
