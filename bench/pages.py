@@ -1,0 +1,233 @@
+"""How long the pages of the customer's server take in a large fleet: the real app, called in process.
+
+`python -m bench.pages` generates 2,000 devices with 1,000 packages each on SQLite. Every page is
+asked for in turns with all others, so that none has the machine's good moments for itself, and
+each figure is the time until the answer was there whole; of a download, its first bytes.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bench.generated import Generated, target_of
+from sentari import create_app
+from sentari.accounts.service import create_first_admin
+from sentari.config import Settings
+from sentari.extensions import current, db, writing
+from sentari.inventory.activity import DayCounts
+from sentari.licensing import service
+from sentari.startup import schema
+from serverkit.clock import SystemClock
+from tests.simulators.license_server import ISSUER, LicenseServerSimulator
+
+LIMIT_MS = 150.0
+ROUNDS = 20
+_EMAIL, _PASSWORD = "admin@example.com", "a password of the benchmark"
+# One request at a time on a machine that others use too: a page that is slow in every twentieth
+# request is slow, one that was disturbed once is not.
+_PERCENTILE = 95
+
+
+@dataclass
+class Page:
+    """A page, its addresses (asked for in turn), and how long each answer took."""
+
+    name: str
+    paths: Sequence[str]
+    download: bool = False
+    goal: bool = True
+    milliseconds: list[float] = field(default_factory=list)
+
+    def ask(self, client: FlaskClient, number: int) -> None:
+        """Ask once and note the time; anything but 200 is an error."""
+        path = self.paths[number % len(self.paths)]
+        began = time.perf_counter()
+        answer = client.get(path, buffered=False)
+        if answer.status_code != 200:
+            raise RuntimeError(
+                f"{path}: {answer.status_code} {answer.get_data(as_text=True)[:500]}"
+            )
+        for _piece in answer.iter_encoded():
+            if self.download:
+                break
+        self.milliseconds.append((time.perf_counter() - began) * 1000)
+        answer.close()
+
+    @property
+    def p95(self) -> float:
+        """Return the 95th percentile."""
+        return statistics.quantiles(self.milliseconds, n=100, method="inclusive")[_PERCENTILE - 1]
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether it is within the limit; without one it is."""
+        return not self.goal or self.p95 <= LIMIT_MS
+
+
+def pages_of(fleet: Generated) -> list[Page]:
+    """Return every page that shows the inventory, and the others."""
+    step = max(1, fleet.devices // 7)
+    devices = [f"/devices/{fleet.uid(number)}" for number in range(1, fleet.devices, step)]
+    names = [key.name for key in fleet.keys[:: len(fleet.keys) // 7]]
+    last_devices, last_packages = fleet.devices // 50, fleet.distinct // 50
+    return [
+        Page("overview", ["/"]),
+        Page("devices", ["/devices"]),
+        Page("devices, last page", [f"/devices?page={last_devices}"]),
+        Page("devices, middle page", [f"/devices?page={last_devices // 2}"]),
+        *[
+            Page(f"devices by {column}", [f"/devices?sort={column}", f"/devices?sort=-{column}"])
+            for column in ("os", "packages", "last_seen_at", "last_scan_at", "enrolled_at")
+        ],
+        Page("devices, search", ["/devices?search=linux-03", "/devices?search=0001"]),
+        Page("devices, by state", ["/devices?status=silent", "/devices?seen=late"]),
+        Page("devices, by system and tag", ["/devices?os=linux&tag=site-3", "/devices?tag=test"]),
+        Page("devices, by ecosystem", ["/devices?ecosystem=deb", "/devices?ecosystem=nuget"]),
+        Page(
+            "devices with openssl < 3.0.15",
+            ["/devices?package=openssl+%3C+3.0.15", "/devices?package=deb+openssl+%3C+3.0.15"],
+        ),
+        Page(
+            "devices, all columns",
+            [
+                "/devices?columns=status,system,packages,last_scan,agent,last_seen,enrolled,tags,id&page_size=500"
+            ],
+        ),
+        Page("devices as CSV", ["/devices?format=csv"], download=True),
+        Page("device", devices),
+        Page("device, search", [f"{path}?search=ssl&sort=version" for path in devices]),
+        Page("device, its scans", [f"{path}/scans" for path in devices]),
+        Page("device, its agent's log", [f"{path}/agent-log" for path in devices]),
+        Page("device as CSV", [f"{path}?format=csv" for path in devices], download=True),
+        Page("packages", ["/packages"]),
+        Page("packages, page 2", ["/packages?page=2"]),
+        Page("packages, middle page", [f"/packages?page={last_packages // 2}"]),
+        Page("packages, last page", [f"/packages?page={last_packages}"]),
+        Page("packages by device count", ["/packages?sort=-device_count"]),
+        Page("packages by version", ["/packages?sort=version", "/packages?sort=-version"]),
+        Page("packages by ecosystem", ["/packages?sort=ecosystem"]),
+        Page("packages, by ecosystem", ["/packages?ecosystem=deb", "/packages?ecosystem=nuget"]),
+        Page(
+            "packages, part of a name",
+            [f"/packages?search={part}" for part in ("ssl", "host-0", "crypt-a", "zzz")],
+        ),
+        Page("packages, openssl < 3.0.15", ["/packages?search=openssl+%3C+3.0.15"]),
+        Page("packages, name with *", ["/packages?search=deb/ssl-*"]),
+        Page("packages as CSV", ["/packages?format=csv"], download=True),
+        Page("package and its devices", ["/packages/deb/openssl", "/packages/rpm/openssl"]),
+        Page("package, last page", [f"/packages/deb/openssl?page={fleet.devices // 100}"]),
+        Page("package, others", [f"/packages?search={name}" for name in names]),
+        Page("package as CSV", ["/packages/deb/openssl?format=csv"], download=True),
+        Page("settings", ["/settings/license", "/settings/users", "/settings/api-tokens"]),
+        Page("enrollment", ["/settings/enrollment"]),
+        Page("audit log", ["/audit"]),
+        Page("API: summary", ["/api/v1/inventory/summary"]),
+        Page("API: devices counted", ["/api/v1/inventory/devices/count"]),
+        Page(
+            "API: which devices",
+            ["/api/v1/inventory/package-locations?name=openssl&versions=%3C+3.0.15"],
+        ),
+        Page("metrics", ["/metrics"]),
+    ]
+
+
+def served(app: Flask, fleet: Generated, rounds: int) -> list[Page]:
+    """Ask for every page so many times, in turns, and return them with their times."""
+    client, pages = app.test_client(), pages_of(fleet)
+    sign_in(client)
+    for number in range(-1, rounds):
+        for page in pages:
+            page.ask(client, number)
+        if number < 0:
+            # Nobody's first: it reads templates and compiles statements.
+            for page in pages:
+                page.milliseconds.clear()
+    return pages
+
+
+def sign_in(client: FlaskClient) -> None:
+    """Sign in as the admin."""
+    form = client.get("/login").get_data(as_text=True)
+    token = form.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
+    words = {"email": _EMAIL, "password": _PASSWORD, "csrf_token": token}
+    answer = client.post("/login", data=words)
+    if answer.status_code != 302:
+        raise RuntimeError(f"signing in: {answer.status_code}")
+
+
+@contextmanager
+def licensed_app(url: str, directory: Path) -> Iterator[Flask]:
+    """Return the real app on a migrated database, started, licensed and with an admin."""
+    clock = SystemClock()
+    vendor = LicenseServerSimulator(ISSUER, clock)
+    roots = directory / "roots.json"
+    roots.write_text(vendor.roots_json)
+    settings = Settings(url, directory, "x" * 32, license_public_key_path=roots)
+    app = create_app(settings, clock=clock, transport=vendor.transport())
+    with app.app_context():
+        service.prepare(current().licensing)
+        key = vendor.issue(max_devices=1_000_000, max_packages=1_000_000_000)
+        service.install(current().licensing, key.text, actor="bench", via="bench")
+        with writing() as session:
+            create_first_admin(session, email=_EMAIL, password=_PASSWORD, at=clock.now())
+        DayCounts(clock)()
+        db.session.remove()
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def migrate(url: str, directory: Path) -> None:
+    """Give an empty database the server's schema."""
+    app = create_app(Settings(url, directory, "x" * 32))
+    with app.app_context():
+        schema().upgrade(db.engine)
+        db.engine.dispose()
+
+
+def print_pages(title: str, pages: Sequence[Page]) -> bool:
+    """Print the table; tell whether every page is within the limit."""
+    width = max(len(page.name) for page in pages)
+    print(f"\n{title}")
+    print(f"   {'':{width}}  {'median':>8}  {'p95':>8}    limit")
+    for page in pages:
+        limit = f"{LIMIT_MS:.0f}" if page.goal else ""
+        verdict = "" if not page.goal else ("reached" if page.reached else "MISSED")
+        median = statistics.median(page.milliseconds)
+        print(f"   {page.name:{width}}  {median:8.1f}  {page.p95:8.1f} ms {limit:>4}  {verdict}")
+    sys.stdout.flush()
+    return all(page.reached for page in pages)
+
+
+def main() -> None:
+    """Generate, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--devices", type=int, default=2_000)
+    parser.add_argument("--packages", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--url", help="a database that this generator has filled before")
+    asked = parser.parse_args()
+    fleet = Generated(asked.devices, asked.packages)
+    with tempfile.TemporaryDirectory() as text:
+        directory = Path(text)
+        url = asked.url or f"sqlite:///{directory}/sentari.db"
+        if not asked.url:
+            migrate(url, directory)
+            fleet.write(target_of(url))
+        with licensed_app(url, directory) as app:
+            pages = served(app, fleet, asked.rounds)
+    print_pages(f"Pages: {asked.devices:,} devices x {asked.packages:,} packages", pages)
+
+
+if __name__ == "__main__":
+    main()
