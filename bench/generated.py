@@ -87,7 +87,7 @@ class Generated:
 
     def _draw(self) -> tuple[list[list[Packages]], list[PackageKey]]:
         """Return the packages of each image at each level, and all that there are, by their ids."""
-        names = [(self._ecosystem(n), self._name(n)) for n in range(_NAMES)]
+        names = [(self._ecosystem(), self._name(n)) for n in range(_NAMES)]
         chosen = [self._chance.sample(range(_NAMES), self.packages) for _ in range(IMAGES)]
         ids: dict[PackageKey, int] = {}
         made = []
@@ -101,7 +101,7 @@ class Generated:
             made.append(levels)
         return made, list(ids)
 
-    def _ecosystem(self, number: int) -> str:
+    def _ecosystem(self) -> str:
         names, weights = zip(*_ECOSYSTEMS, strict=True)
         return str(self._chance.choices(names, weights)[0])
 

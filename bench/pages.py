@@ -1,4 +1,4 @@
-"""How long the pages of the customer's server take in a large fleet: the real app, called in process.
+"""How long the customer's server takes for its pages: the real app in process, a large fleet.
 
 `python -m bench.pages` generates 2,000 devices with 1,000 packages each on SQLite. Every page is
 asked for in turns with all others, so that none has the machine's good moments for itself, and
@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, cast, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from sentari.inventory.counts import packages_by_ecosystem
 from sentari.inventory.filters import DeviceFilter
 from sentari.inventory.models import Device, DevicePackage, Package
 from sentari.inventory.selection import Incomparable, select_packages
@@ -18,8 +20,6 @@ LATE_AFTER = timedelta(hours=2)
 SILENT_AFTER = timedelta(hours=24)
 
 _SHORTEST_ID = 8
-# An ecosystem is common when one package in so many is of it.
-_COMMON = 5
 # Devices that have the same tags share one text; more different ones are not offered.
 _MOST_TAG_TEXTS = 500
 
@@ -46,8 +46,6 @@ class Offered:
 def select_devices(session: Session, asked: DeviceFilter, now: datetime) -> DeviceSelection:
     """Return the selection; FilterError when too many versions would have to be compared."""
     conditions = list(_plain_conditions(asked, now, session.get_bind().dialect.name))
-    if asked.ecosystem:
-        conditions.append(_has_ecosystem(session, asked.ecosystem))
     if not asked.package:
         return DeviceSelection(tuple(conditions))
     packages = select_packages(session, asked.query)
@@ -83,11 +81,10 @@ def offered(session: Session) -> Offered:
     """Return the systems, tags and ecosystems that occur, each by name."""
     systems = session.scalars(select(Device.os).distinct().order_by(Device.os))
     texts = session.scalars(select(Device.tags).distinct().limit(_MOST_TAG_TEXTS))
-    ecosystems = session.scalars(select(Package.ecosystem).distinct().order_by(Package.ecosystem))
     return Offered(
         [name for name in systems if name],
         sorted({tag for text in texts for tag in json.loads(text)}),
-        [name for name in ecosystems if name],
+        [name for name in packages_by_ecosystem(session) if name],
     )
 
 
@@ -101,23 +98,9 @@ def _plain_conditions(asked: DeviceFilter, now: datetime, dialect: str) -> Itera
     if asked.os:
         yield Device.os == asked.os
     if asked.tag:
-        yield _tagged(asked.tag, dialect)
-
-
-def _has_ecosystem(session: Session, ecosystem: str) -> Condition:
-    """Return the condition that a device has a package of the ecosystem.
-
-    Most devices have one of a common ecosystem, and the first is found at once. A rare one is found
-    from its few packages. Either way round the other takes seconds in a large fleet.
-    """
-    mine = func.count().filter(Package.ecosystem == ecosystem)
-    found, of = session.execute(select(mine, func.count()).select_from(Package)).one()
-    held = select(DevicePackage.device_id).join(Package, Package.id == DevicePackage.package_id)
-    held = held.where(Package.ecosystem == ecosystem)
-    if found * _COMMON < of:
-        return Device.id.in_(held)
-    first = held.where(DevicePackage.device_id == Device.id).limit(1)
-    return first.correlate(Device).scalar_subquery().is_not(None)
+        yield _has(Device.tags, "value", asked.tag, dialect)
+    if asked.ecosystem:
+        yield _has(Device.ecosystems, "key", asked.ecosystem, dialect)
 
 
 def _found_by(search: str) -> Condition:
@@ -129,9 +112,9 @@ def _found_by(search: str) -> Condition:
     return or_(*conditions)
 
 
-def _tagged(tag: str, dialect: str) -> Condition:
-    """Return the condition that a tag is one of the JSON text's, whole and in its own case."""
+def _has(column: Any, what: str, text: str, dialect: str) -> Condition:
+    """Return the condition that a text is one of a JSON array's values or of an object's keys."""
     if dialect == "postgresql":
-        return func.jsonb_exists(cast(Device.tags, JSONB), tag)
-    each = func.json_each(Device.tags).table_valued("value")
-    return exists().select_from(each).where(each.c.value == tag)
+        return func.jsonb_exists(cast(column, JSONB), text)
+    each = func.json_each(column).table_valued(what)
+    return exists().select_from(each).where(each.c[what] == text)

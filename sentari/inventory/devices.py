@@ -1,22 +1,24 @@
 """Find devices, tell how they are, and remove them. Never commits."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Select, delete, func, select
+from sqlalchemy import CursorResult, Select, Subquery, delete, func, select
 from sqlalchemy.orm import Session, undefer
 
 from sentari.agents.credentials import revoke_all
 from sentari.audit.store import record
 from sentari.inventory.device_selection import SILENT_AFTER, DeviceSelection, select_devices
 from sentari.inventory.filters import DeviceFilter, Order
-from sentari.inventory.models import Device, DevicePackage, Package, ScanEntry
+from sentari.inventory.models import Device, DevicePackage, ScanEntry
+from sentari.inventory.store import note_change
 from sentari.inventory.text import Warnings, storable
 from sentari.licensing import caps
-from serverkit.paging import Page
+from serverkit.paging import By, Page, read_page
 
 # A device has tens of thousands of packages, and other writers wait for seconds only.
 MOST_REMOVED = 500
@@ -93,10 +95,11 @@ def search_devices(
     """Return one page of the devices that match, with their tags."""
     selection = select_devices(session, asked, now)
     matching = _matching(selection)
-    total = session.scalar(select(func.count()).select_from(matching.subquery()))
-    query = _ordered(matching, asked.order).options(undefer(Device.tags))
-    items = session.scalars(query.limit(page_size).offset((page - 1) * page_size)).all()
-    return FoundDevices(items, total or 0, page, page_size, len(selection.incomparable))
+    total = session.scalar(select(func.count()).select_from(_ids(matching))) or 0
+    query = matching.options(undefer(Device.tags))
+    rows = read_page(session, query, _order(asked.order), total, page, page_size)
+    items = [device for (device,) in rows]
+    return FoundDevices(items, total, page, page_size, len(selection.incomparable))
 
 
 def every_device(session: Session, asked: DeviceFilter, now: datetime) -> Iterator[Device]:
@@ -113,18 +116,16 @@ def _every(session: Session, query: Select[Any]) -> Iterator[Device]:
 def count_devices(session: Session, asked: DeviceFilter, now: datetime) -> DeviceCount:
     """Count devices: all, those that match, and among these for each ecosystem."""
     selection = select_devices(session, asked, now)
-    matching = _matching(selection).with_only_columns(Device.id).subquery()
-    by_ecosystem = (
-        select(Package.ecosystem, func.count(DevicePackage.device_id.distinct()))
-        .join(DevicePackage, DevicePackage.package_id == Package.id)
-        .where(DevicePackage.device_id.in_(select(matching.c.id)))
-        .group_by(Package.ecosystem)
-        .order_by(Package.ecosystem)
-    )
+    matching = _matching(selection)
+    # Devices that have the same packages of each share one text.
+    texts = matching.with_only_columns(Device.ecosystems, func.count()).group_by(Device.ecosystems)
+    counted: Counter[str] = Counter()
+    for text, count in session.execute(texts):
+        counted.update(dict.fromkeys(json.loads(text), count))
     return DeviceCount(
         session.scalar(select(func.count(Device.id))) or 0,
-        session.scalar(select(func.count()).select_from(matching)) or 0,
-        {row[0]: row[1] for row in session.execute(by_ecosystem)},
+        session.scalar(select(func.count()).select_from(_ids(matching))) or 0,
+        dict(sorted(counted.items())),
     )
 
 
@@ -169,6 +170,8 @@ def remove_devices(
 def _delete(session: Session, device: Device, at: datetime) -> int:
     """Delete a device's rows; return how many tracked packages it had."""
     revoke_all(session, device.id, at)
+    held = select(DevicePackage.package_id).where(DevicePackage.device_id == device.id)
+    note_change(session, (), session.scalars(held))
     rows = delete(DevicePackage).where(DevicePackage.device_id == device.id)
     packages = cast(CursorResult[Any], session.execute(rows)).rowcount
     session.execute(delete(ScanEntry).where(ScanEntry.device_id == device.id))
@@ -238,7 +241,14 @@ def _matching(selection: DeviceSelection) -> Select[Any]:
     return select(Device).where(*selection.conditions)
 
 
+def _ids(query: Select[Any]) -> Subquery:
+    return query.with_only_columns(Device.id).subquery()
+
+
 def _ordered(query: Select[Any], order: Order) -> Select[Any]:
-    column = _COLUMNS[order.column]
-    by = column.desc() if order.falling else column.asc()
-    return query.order_by(by.nulls_last(), Device.id)
+    return query.order_by(*(by.clause() for by in _order(order)))
+
+
+def _order(order: Order) -> list[By]:
+    nullable = order.column == "last_scan_at"
+    return [By(_COLUMNS[order.column], order.falling, nullable=nullable), By(Device.id)]

@@ -4,6 +4,7 @@ A scan whose records are those of the scan before costs one hash and one small w
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,8 @@ class UnknownDeviceError(LookupError):
 class Prepared:
     """A scan compared with the inventory that was stored when it was read.
 
-    `seen_hash` tells which that was, `packages` how many it had. When the scan has the same
+    `seen_hash` tells which that was, `packages` how many it had, `ecosystems` how many of each
+    (as JSON). When the scan has the same
     records, `index`, `news` and `known` are empty. `warnings` are those of the scan's records,
     `known` the ids of fresh records' packages that were there already.
     """
@@ -41,6 +43,7 @@ class Prepared:
     scan: Scan
     seen_hash: str | None
     packages: int
+    ecosystems: str
     index: Mapping[bytes, Entry]
     news: News
     known: Mapping[PackageKey, int]
@@ -93,7 +96,7 @@ def prepare(session: Session, device_id: int, scan: Scan) -> Prepared:
     state = store.device_state(session, device_id)
     if state is None:
         raise UnknownDeviceError
-    seen = (state.content_hash, state.package_count)
+    seen = (state.content_hash, state.package_count, state.ecosystems)
     if scan.records.content_hash == state.content_hash:
         nothing = News({}, frozenset())
         warnings = Warnings.from_json(state.package_warnings)
@@ -178,10 +181,13 @@ def _apply(session: Session, prepared: Prepared, now: datetime) -> Receipt:
     stored = store.read_locations(session, prepared.device_id, difference.changed)
     difference = difference.beside(stored)
     store.write_difference(session, prepared.device_id, difference)
+    if difference.added or difference.removed:
+        store.note_change(session, difference.added, difference.removed)
     values = _head_of(prepared, now) | {
         "content_hash": scan.records.content_hash,
         "package_count": difference.tracked,
         "package_warnings": warnings.as_json(),
+        "ecosystems": _ecosystems(session, prepared, difference, ids),
     }
     store.update_device(session, prepared.device_id, values)
     first = prepared.seen_hash is None
@@ -195,6 +201,17 @@ def _apply(session: Session, prepared: Prepared, now: datetime) -> Receipt:
         changes=None if first or difference.is_empty else _changes(difference),
     )
     return _record(session, prepared, now, outcome)
+
+
+def _ecosystems(
+    session: Session, prepared: Prepared, difference: Difference, ids: Mapping[PackageKey, int]
+) -> str:
+    """Return the device's number of packages for each ecosystem after the difference."""
+    counted = Counter[str](json.loads(prepared.ecosystems))
+    counted.update(key.ecosystem for key, number in ids.items() if number in difference.added)
+    if difference.removed:
+        counted.subtract(store.count_ecosystems(session, difference.removed))
+    return _json({name: count for name, count in sorted(counted.items()) if count > 0})
 
 
 def _head_of(prepared: Prepared, now: datetime) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class Device(db.Model):  # type: ignore[name-defined, misc]
     `uid` is what agents and people see; `machine_id` is NULL when the machine has none.
     `order_at` is the time (scan_time's text) by which later scans are told from late ones,
     `content_hash` that of the records now stored; both are NULL before the first scan. Tags,
-    errors, runtimes and warnings are JSON text.
+    errors, runtimes and warnings are JSON text; `ecosystems` maps each to how many of the
+    device's packages are of it.
     """
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -69,13 +70,19 @@ class Device(db.Model):  # type: ignore[name-defined, misc]
     runtimes: Mapped[str] = deferred(mapped_column(Text, default="[]"))
     scan_warnings: Mapped[str] = deferred(mapped_column(Text, default=NO_WARNINGS))
     package_warnings: Mapped[str] = deferred(mapped_column(Text, default=NO_WARNINGS))
+    ecosystems: Mapped[str] = deferred(
+        mapped_column(Text, default="{}", server_default="{}", nullable=False)
+    )
 
 
 class Package(db.Model):  # type: ignore[name-defined, misc]
     """One distinct package. `digest` (see PackageKey) is what makes it unique.
 
-    The three texts together may be longer than what PostgreSQL can index.
+    The three texts together may be longer than what PostgreSQL can index. `device_count` is on
+    how many devices it is, but for what InventoryChange has still to say; see counts.py.
     """
+
+    __table_args__ = (Index("ix_package_ecosystem", "ecosystem", "name_folded"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
@@ -83,6 +90,7 @@ class Package(db.Model):  # type: ignore[name-defined, misc]
     name: Mapped[str] = mapped_column(String(MAX_NAME))
     version: Mapped[str] = mapped_column(String(MAX_VERSION))
     name_folded: Mapped[str] = mapped_column(String(MAX_NAME), index=True)
+    device_count: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class DevicePackage(db.Model):  # type: ignore[name-defined, misc]
@@ -100,6 +108,24 @@ class DevicePackage(db.Model):  # type: ignore[name-defined, misc]
         ForeignKey("package.id"), primary_key=True, autoincrement=False
     )
     locations: Mapped[str] = mapped_column(Text)
+
+
+class InventoryChange(db.Model):  # type: ignore[name-defined, misc]
+    """What one transaction did to a device's inventory, until counts.py has counted it.
+
+    Both are JSON arrays of package ids.
+    """
+
+    id: Mapped[int] = mapped_column(_Big, primary_key=True)
+    added: Mapped[str] = mapped_column(Text)
+    removed: Mapped[str] = mapped_column(Text)
+
+
+class EcosystemCount(db.Model):  # type: ignore[name-defined, misc]
+    """How many packages of an ecosystem have a `device_count` that is not 0."""
+
+    ecosystem: Mapped[str] = mapped_column(String(MAX_WORD), primary_key=True)
+    packages: Mapped[int]
 
 
 class RecordIndex(db.Model):  # type: ignore[name-defined, misc]

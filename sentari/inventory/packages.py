@@ -1,20 +1,21 @@
 """Find packages and the devices that have them. Never commits."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
+from sentari.inventory import counts
 from sentari.inventory.filters import Order, PackageFilter
 from sentari.inventory.models import Device, DevicePackage, Package
-from sentari.inventory.queries import Bound
+from sentari.inventory.queries import EVERYTHING, Bound
 from sentari.inventory.selection import Selection, on_device, select_packages, within
 from sentari.inventory.text import fold
 from sentari.inventory.version_order import highest_first
-from serverkit.paging import Page
+from serverkit.paging import By, Page, read_page
 
 Locations = list[dict[str, str]]
 Query = Select[*tuple[Any, ...]]
@@ -67,22 +68,26 @@ def search_packages(
         session, asked.query, ecosystem=asked.ecosystem, device_id=device_id
     )
     matching = _matching(selection)
-    total = session.scalar(select(func.count()).select_from(matching.subquery()))
-    query = _ordered(matching, asked.order).limit(page_size).offset((page - 1) * page_size)
-    rows = session.execute(query).all()
-    counts = _device_counts(session, [row.id for row in rows])
-    items = [_package_row(row, counts.get(row.id, 0)) for row in rows]
-    return Found(items, total or 0, page, page_size, incomparable(session, selection))
+    if device_id is None and asked.query == EVERYTHING:
+        kept = counts.packages_by_ecosystem(session)
+        total = kept.get(asked.ecosystem, 0) if asked.ecosystem else sum(kept.values())
+    else:
+        total = _count(session, matching)
+    query, order = _ordered(session, matching, asked.order)
+    rows = read_page(session, query, order, total, page, page_size)
+    found = counts.device_counts(session, [row.id for row in rows])
+    items = [_package_row(row, found.get(row.id, 0)) for row in rows]
+    return Found(items, total, page, page_size, incomparable(session, selection))
 
 
 def incomparable(session: Session, selection: Selection) -> list[PackageRow]:
     """Return the packages of which it cannot be told whether they match."""
     left = selection.incomparable
-    counts = _device_counts(session, [each.id for each in left])
+    found = counts.device_counts(session, [each.id for each in left])
     return [
         PackageRow(each.id, each.ecosystem, each.name, each.version, count, each.why)
         for each in left
-        if (count := counts.get(each.id))
+        if (count := found.get(each.id))
     ]
 
 
@@ -97,38 +102,25 @@ def every_package(session: Session, asked: PackageFilter) -> Iterator[PackageRow
 
 
 def _every_package(session: Session, selection: Selection, order: Order) -> Iterator[PackageRow]:
-    counts = _counts().subquery()
-    query = (
-        _ordered(_matching(selection), order)
-        .join(counts, counts.c.package_id == Package.id)
-        .add_columns(counts.c.device_count)
-        .execution_options(yield_per=1000)
-    )
-    for row in session.execute(query):
+    query, by = _ordered(session, _matching(selection), order)
+    if order.column != "device_count":
+        query, _ = _counted(session, query)
+    query = query.order_by(*(each.clause() for each in by))
+    for row in session.execute(query.execution_options(yield_per=1000)):
         yield _package_row(row, row.device_count)
     yield from incomparable(session, selection)
 
 
-def ecosystems(session: Session, device: Device | None = None) -> dict[str, int]:
-    """Return the ecosystems that are on devices (or on one), with their numbers of packages."""
-    query = select(Package.ecosystem, func.count())
-    query = query.group_by(Package.ecosystem).order_by(Package.ecosystem)
-    if device is None:
-        query = query.where(on_device(None))
-    else:
-        query = query.join(DevicePackage, DevicePackage.package_id == Package.id)
-        query = query.where(DevicePackage.device_id == device.id)
-    return {row[0]: row[1] for row in session.execute(query)}
+def ecosystems_of(device: Device) -> dict[str, int]:
+    """Return the ecosystems of a device's packages, with how many it has of each."""
+    return dict(sorted(json.loads(device.ecosystems).items()))
 
 
 def package_versions(session: Session, ecosystem: str, name: str) -> list[PackageRow]:
     """Return the versions of a package that are on devices, the highest first."""
-    counts = _counts().subquery()
-    query = (
-        select(Package.id, Package.ecosystem, Package.name, Package.version, counts.c.device_count)
-        .join(counts, counts.c.package_id == Package.id)
-        .where(*_named(name, ecosystem))
-    )
+    named: Query = select(Package.id, Package.ecosystem, Package.name, Package.version)
+    query, count = _counted(session, named.where(*_named(name, ecosystem)))
+    query = query.where(count > 0)
     rows = {row.version: _package_row(row, row.device_count) for row in session.execute(query)}
     return [rows[version] for version in highest_first(ecosystem, rows)]
 
@@ -143,7 +135,10 @@ def package_holders(
     page_size: int,
 ) -> Page[Holder]:
     """Return one page of the devices that have the package, one row per device and version."""
-    return _holder_page(session, _holders(name, ecosystem, version), page, page_size)
+    conditions = _named(name, ecosystem)
+    if version is not None:
+        conditions.append(Package.version == version)
+    return _holder_page(session, conditions, page, page_size)
 
 
 def holders_within(
@@ -156,9 +151,9 @@ def holders_within(
     page_size: int,
 ) -> tuple[Page[Holder], list[PackageRow]]:
     """Return the same for versions within bounds, and the packages that cannot be compared."""
-    selection = within(session, bounds, [*_named(name, ecosystem), on_device(None)])
-    query = _holders(name, ecosystem, None).where(*selection.conditions)
-    found = _holder_page(session, query, page, page_size)
+    named = _named(name, ecosystem)
+    selection = within(session, bounds, [*named, on_device(session)])
+    found = _holder_page(session, [*named, *selection.conditions], page, page_size)
     return found, incomparable(session, selection)
 
 
@@ -166,9 +161,13 @@ def every_holder(
     session: Session, name: str, ecosystem: str | None = None, version: str | None = None
 ) -> Iterator[Holder]:
     """Yield all of them, without holding them in memory."""
-    query = _holders(name, ecosystem, version).execution_options(yield_per=500)
-    for row in session.execute(query):
-        yield _holder(row)
+    conditions = _named(name, ecosystem)
+    if version is not None:
+        conditions.append(Package.version == version)
+    query = _holders(conditions).add_columns(DevicePackage.locations)
+    query = query.order_by(*(by.clause() for by in _HOLDER_ORDER))
+    for row in session.execute(query.execution_options(yield_per=500)):
+        yield _holder(row, row.locations)
 
 
 def device_inventory(
@@ -176,10 +175,11 @@ def device_inventory(
 ) -> Page[Holder]:
     """Return one page of a device's packages with their locations."""
     matching = _on_this_device(session, device, asked)
-    total = session.scalar(select(func.count()).select_from(matching.subquery()))
-    query = _ordered(matching, asked.order).add_columns(DevicePackage.locations)
-    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
-    return Page([_of_device(device, row) for row in rows], total or 0, page, page_size)
+    total = _count(session, matching)
+    query, order = _ordered(session, matching, asked.order)
+    query = query.add_columns(DevicePackage.locations)
+    rows = read_page(session, query, order, total, page, page_size)
+    return Page([_of_device(device, row) for row in rows], total, page, page_size)
 
 
 def whole_inventory(
@@ -188,14 +188,31 @@ def whole_inventory(
     """Return all packages of one device, or those that match."""
     asked = asked or PackageFilter()
     matching = _on_this_device(session, device, asked)
-    query = _ordered(matching, asked.order).add_columns(DevicePackage.locations)
+    query, order = _ordered(session, matching, asked.order)
+    query = query.add_columns(DevicePackage.locations).order_by(*(by.clause() for by in order))
     return [_of_device(device, row) for row in session.execute(query)]
 
 
-def _holder_page(session: Session, query: Query, page: int, page_size: int) -> Page[Holder]:
-    total = session.scalar(select(func.count()).select_from(query.subquery()))
-    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size))
-    return Page([_holder(row) for row in rows], total or 0, page, page_size)
+def _holder_page(
+    session: Session, conditions: Sequence[ColumnElement[bool]], page: int, page_size: int
+) -> Page[Holder]:
+    named: Query = select(Package.id).where(*conditions)
+    query, count = _counted(session, named)
+    total = int(session.scalar(query.with_only_columns(func.sum(count))) or 0)
+    rows = read_page(session, _holders(conditions), _HOLDER_ORDER, total, page, page_size)
+    # Only now, for those that are shown: they are long, and sorting would carry them along.
+    places = _locations(session, {(row.device_id, row.package_id) for row in rows})
+    items = [_holder(row, places[row.device_id, row.package_id]) for row in rows]
+    return Page(items, total, page, page_size)
+
+
+def _locations(session: Session, pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    held = DevicePackage
+    query = select(held.device_id, held.package_id, held.locations).where(
+        held.device_id.in_({device for device, _ in pairs}),
+        held.package_id.in_({package for _, package in pairs}),
+    )
+    return {(row.device_id, row.package_id): row.locations for row in session.execute(query)}
 
 
 def _package_row(row: Any, device_count: int) -> PackageRow:
@@ -221,18 +238,19 @@ def _named(name: str, ecosystem: str | None) -> list[ColumnElement[bool]]:
     return conditions if ecosystem is None else [*conditions, Package.ecosystem == ecosystem]
 
 
-def _counts() -> Query:
-    counted = func.count().label("device_count")
-    return select(DevicePackage.package_id, counted).group_by(DevicePackage.package_id)
+def _count(session: Session, query: Query) -> int:
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def _device_counts(session: Session, package_ids: Sequence[int]) -> dict[int, int]:
-    query = _counts().where(DevicePackage.package_id.in_(package_ids))
-    return {row[0]: row[1] for row in session.execute(query)}
+def _counted(session: Session, query: Query) -> tuple[Query, ColumnElement[int]]:
+    """Return the query with the column `device_count`, and that column."""
+    query, count = counts.with_device_count(session, query)
+    return query.add_columns(count.label("device_count")), count
 
 
-def _ordered(query: Query, order: Order) -> Query:
-    by_name = (Package.name_folded, Package.name, Package.ecosystem, Package.version)
+def _ordered(session: Session, query: Query, order: Order) -> tuple[Query, list[By]]:
+    """Return the query and what it is to be sorted by; by numbers of devices, these with it."""
+    names = (Package.name_folded, Package.name, Package.ecosystem, Package.version, Package.id)
     columns: dict[str, Any] = {
         "name": Package.name_folded,
         "ecosystem": Package.ecosystem,
@@ -240,33 +258,39 @@ def _ordered(query: Query, order: Order) -> Query:
     }
     column = columns.get(order.column)
     if column is None:
-        counts = _counts().subquery("sorted_by")
-        query = query.join(counts, counts.c.package_id == Package.id)
-        column = counts.c.device_count
-    return query.order_by(column.desc() if order.falling else column.asc(), *by_name, Package.id)
+        query, column = _counted(session, query)
+    return query, [By(column, order.falling), *map(By, names)]
 
 
-def _holders(name: str, ecosystem: str | None, version: str | None) -> Query:
-    query: Query = (
-        select(
-            Device.uid,
-            Device.hostname,
-            Package.ecosystem,
-            Package.name,
-            Package.version,
-            DevicePackage.locations,
-        )
-        .join(DevicePackage, DevicePackage.package_id == Package.id)
-        .join(Device, Device.id == DevicePackage.device_id)
-        .where(*_named(name, ecosystem))
-        .order_by(func.lower(Device.hostname), Device.id, Package.version, Package.id)
+_HOLDER_ORDER = (
+    By(func.lower(Device.hostname)),
+    By(Device.id),
+    By(Package.version),
+    By(Package.id),
+)
+
+
+def _holders(conditions: Sequence[ColumnElement[bool]]) -> Query:
+    query: Query = select(
+        DevicePackage.device_id,
+        DevicePackage.package_id,
+        Device.uid,
+        Device.hostname,
+        Package.ecosystem,
+        Package.name,
+        Package.version,
     )
-    return query if version is None else query.where(Package.version == version)
+    return (
+        query.join(DevicePackage, DevicePackage.package_id == Package.id)
+        .join(Device, Device.id == DevicePackage.device_id)
+        .where(*conditions)
+    )
 
 
-def _holder(row: Any) -> Holder:
-    uid, hostname, ecosystem, package, version, locations = row
-    return Holder(uid, hostname, ecosystem, package, version, json.loads(locations))
+def _holder(row: Any, locations: str) -> Holder:
+    return Holder(
+        row.uid, row.hostname, row.ecosystem, row.name, row.version, json.loads(locations)
+    )
 
 
 def _of_device(device: Device, row: Any) -> Holder:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from sentari.inventory import counts
 from sentari.inventory.filters import FilterError
 from sentari.inventory.models import DevicePackage, Package
 from sentari.inventory.queries import Bound, Query
@@ -45,7 +46,7 @@ def select_packages(
     session: Session, query: Query, *, ecosystem: str = "", device_id: int | None = None
 ) -> Selection:
     """Return the selection; FilterError when too many versions would have to be compared."""
-    conditions = [*_named(query), on_device(device_id)]
+    conditions = [*_named(query), on_device(session, device_id)]
     if ecosystem:
         conditions.append(Package.ecosystem == ecosystem)
     return within(session, query.bounds, conditions)
@@ -70,12 +71,12 @@ def within(
     return Selection((Package.id.in_(matching) if matching else false(),), tuple(incomparable))
 
 
-def on_device(device_id: int | None) -> ColumnElement[bool]:
+def on_device(session: Session, device_id: int | None = None) -> ColumnElement[bool]:
     """Return the condition that a package is on this device, or on any."""
+    if device_id is None:
+        return counts.held(session)
     # An alias: the query around it may read the same table.
     held = aliased(DevicePackage)
-    if device_id is None:
-        return exists().where(held.package_id == Package.id)
     return Package.id.in_(select(held.package_id).where(held.device_id == device_id))
 
 

@@ -17,12 +17,20 @@ from sqlalchemy import (
     column,
     delete,
     func,
+    insert,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sentari.inventory.models import Device, DevicePackage, Package, RecordIndex, ScanEntry
+from sentari.inventory.models import (
+    Device,
+    DevicePackage,
+    InventoryChange,
+    Package,
+    RecordIndex,
+    ScanEntry,
+)
 
 _DEVICE, _SCAN, _INDEX = Device.__table__, ScanEntry.__table__, RecordIndex.__table__
 _PACKAGE, _HELD = Package.__table__, DevicePackage.__table__
@@ -35,7 +43,11 @@ def _replacing(new: Any, keys: list[str], name: str) -> Any:
 
 
 STATE = select(
-    _DEVICE.c.order_at, _DEVICE.c.content_hash, _DEVICE.c.package_count, _DEVICE.c.package_warnings
+    _DEVICE.c.order_at,
+    _DEVICE.c.content_hash,
+    _DEVICE.c.package_count,
+    _DEVICE.c.package_warnings,
+    _DEVICE.c.ecosystems,
 ).where(_DEVICE.c.id == _THIS)
 LOCKED_STATE = STATE.with_for_update()
 UPDATE_DEVICE = update(_DEVICE).where(_DEVICE.c.id == _THIS)
@@ -122,6 +134,12 @@ def write_packages(count: int) -> str:
     return str(_replacing(new, _HELD_KEY, "locations").compile(dialect=sqlite.dialect()))
 
 
+NOTE_CHANGE = insert(InventoryChange.__table__)
+ECOSYSTEMS = (
+    select(_PACKAGE.c.ecosystem, func.count())
+    .where(_PACKAGE.c.id.in_(bindparam("package_ids", expanding=True)))
+    .group_by(_PACKAGE.c.ecosystem)
+)
 READ_LOCATIONS = select(_HELD.c.package_id, _HELD.c.locations).where(
     _HELD.c.device_id == _THIS, _HELD.c.package_id.in_(bindparam("package_ids", expanding=True))
 )

@@ -5,6 +5,7 @@ packages by digest, then the totals.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -80,6 +81,21 @@ def write_difference(session: Session, device_id: int, difference: Difference) -
     _write_packages(connection, device_id, {**difference.added, **difference.changed})
     row = {"device_id": device_id, "entries": difference.index}
     connection.execute(statements.WRITE_INDEX[connection.dialect.name], row)
+
+
+def note_change(session: Session, added: Iterable[int], removed: Iterable[int]) -> None:
+    """Leave word of which packages a device got and lost, for counts.py."""
+    row = {"added": json.dumps(list(added)), "removed": json.dumps(list(removed))}
+    session.connection().execute(statements.NOTE_CHANGE, row)
+
+
+def count_ecosystems(session: Session, package_ids: Iterable[int]) -> Counter[str]:
+    """Return how many of the packages are of each ecosystem."""
+    counted: Counter[str] = Counter()
+    for chunk in _chunks(package_ids):
+        rows = session.connection().execute(statements.ECOSYSTEMS, {"package_ids": chunk})
+        counted.update({row[0]: row[1] for row in rows})
+    return counted
 
 
 def update_device(session: Session, device_id: int, values: Mapping[str, Any]) -> None:

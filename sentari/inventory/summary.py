@@ -8,9 +8,9 @@ from typing import TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from sentari.inventory.counts import packages_by_ecosystem
 from sentari.inventory.device_selection import Condition, seen_conditions, state_conditions
 from sentari.inventory.models import Device
-from sentari.inventory.packages import ecosystems
 from sentari.licensing import caps
 
 
@@ -56,7 +56,7 @@ Counts = TypeVar("Counts", Presence, Attention)
 def summarize(session: Session) -> Summary:
     """Count what is there."""
     usage = caps.usage(session)
-    by_ecosystem = ecosystems(session)
+    by_ecosystem = packages_by_ecosystem(session)
     return Summary(
         usage.devices,
         usage.packages,

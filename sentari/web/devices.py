@@ -110,7 +110,7 @@ def show(uid: str) -> ResponseReturnValue:
         device=device,
         details=DeviceDetails.of(device),
         status=devices.status_of(device, now),
-        ecosystems=packages.ecosystems(session, device),
+        ecosystems=packages.ecosystems_of(device),
         asked=asked,
         found=found,
         now=now,

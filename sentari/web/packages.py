@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from sentari.extensions import db
 from sentari.inventory import packages
+from sentari.inventory.counts import packages_by_ecosystem
 from sentari.inventory.exports import HOLDER_COLUMNS, PACKAGE_COLUMNS, holder_row, package_row
 from sentari.inventory.filters import FilterError, PackageFilter
 from sentari.inventory.text import storable
@@ -34,7 +35,7 @@ def index() -> ResponseReturnValue:
 
 def _listed(asked: PackageFilter, found: packages.Found | None, fault: str = "") -> str:
     """Return the page; with a fault what was typed stays where it was typed."""
-    ecosystems = packages.ecosystems(db.session())
+    ecosystems = packages_by_ecosystem(db.session())
     return render_template(
         "sentari/packages/index.html", asked=asked, found=found, fault=fault, ecosystems=ecosystems
     )

@@ -4,6 +4,7 @@ import pytest
 
 from sentari.extensions import db, writing
 from sentari.inventory import packages
+from sentari.inventory.counts import packages_by_ecosystem
 from sentari.inventory.devices import find_device, remove_device
 from sentari.inventory.filters import PACKAGE_SORTS, PackageFilter
 from sentari.inventory.summary import attention, summarize
@@ -116,7 +117,7 @@ def test_what_is_on_no_device_any_more_is_not_listed():
     with writing() as session:
         remove_device(session, other, at=NOON, actor="cli")
     assert rows() == []
-    assert packages.ecosystems(db.session()) == {}
+    assert packages_by_ecosystem(db.session()) == {}
     assert packages.package_versions(db.session(), "pypi", "pip") == []
     assert summarize(db.session()).unique_packages == 0
 

@@ -147,6 +147,7 @@ def fill(count, name="many", ecosystem="npm"):
             "name": f"{name}-{n % 10}",
             "name_folded": f"{name}-{n % 10}",
             "version": f"1.0.{n}",
+            "device_count": 1,
         }
         for n in range(count)
     ]
