@@ -9,6 +9,7 @@ from flask import Flask
 from sentari.accounts.service import AccountError, any_user, create_first_admin
 from sentari.extensions import Sentari, current, db, writing
 from sentari.inventory.activity import DayCounts
+from sentari.inventory.counting import count_pending
 from sentari.licensing.ledger import LogWatch
 from sentari.licensing.recount import Recount
 from sentari.licensing.scheduler import Scheduler
@@ -55,7 +56,7 @@ def create_scheduler(app: Flask) -> Scheduler:
     keep = partial(keep_time, licensing)
     days = DayCounts(sentari.clock)
     jobs = (keep, watch.start, Recount(licensing), days, licensing.snapshot.refresh)
-    return Scheduler(licensing, app.app_context, minute_jobs=jobs)
+    return Scheduler(licensing, app.app_context, minute_jobs=jobs, look_jobs=(count_pending,))
 
 
 def _bootstrap_admin() -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Subquery,
+    Text,
     and_,
     case,
     cast,
@@ -80,9 +81,9 @@ def packages_by_ecosystem(session: Session) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in session.execute(query.order_by(both.c.ecosystem))}
 
 
-def count_changes(session: Session) -> int:
+def count_changes(session: Session, at_most: int = MOST_AT_ONCE) -> int:
     """Add up some of what writers have left, in the caller's write transaction; return how many."""
-    oldest = select(InventoryChange.id).order_by(InventoryChange.id).limit(MOST_AT_ONCE)
+    oldest = select(InventoryChange.id).order_by(InventoryChange.id).limit(at_most)
     taken = (
         delete(InventoryChange)
         .where(InventoryChange.id.in_(oldest))
@@ -146,7 +147,7 @@ def _ids(session: Session, column: Any, step: int) -> Rows:
 
 def _each_pair(session: Session, document: str) -> Any:
     if _on_postgresql(session):
-        pairs = func.json_each_text(cast(document, postgresql.JSON))
+        pairs = func.json_each_text(cast(literal(document, Text), postgresql.JSON))
     else:
         pairs = func.json_each(document)
     return pairs.table_valued("key", "value")

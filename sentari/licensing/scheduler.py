@@ -48,11 +48,16 @@ class Scheduler:
         context: Callable[[], AbstractContextManager[object]],
         *,
         minute_jobs: Iterable[Job] = (),
+        look_jobs: Iterable[Job] = (),
     ) -> None:
-        """`context` opens the app; `minute_jobs` run in it, on the lease holder only."""
+        """`context` opens the app; the jobs run in it, on the lease holder only.
+
+        Those of the minute run once a minute, the others with every look.
+        """
         self._licensing, self._context = licensing, context
         self._claim = Claim(_NAME, new_holder(), LEASE_SECONDS)
         self._minute_jobs: list[Job] = [self._renew, *minute_jobs]
+        self._look_jobs: list[Job] = [*look_jobs]
         self._minute_at = self._quiet_until = float("-inf")
         self._errors = 0
         self._stopping = threading.Event()
@@ -114,6 +119,8 @@ class Scheduler:
             self._minute_at = now
             for job in self._minute_jobs:
                 self._do(job)
+        for job in self._look_jobs:
+            self._do(job)
         if now >= self._quiet_until and exchange.is_check_in_due(self._licensing):
             self._check_in()
 
@@ -121,7 +128,7 @@ class Scheduler:
         try:
             job()
         except Exception:
-            log.exception("a job of the minute failed; the others go on")
+            log.exception("a job failed; the others go on")
 
     def _renew(self) -> None:
         with writing() as session:
