@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import psycopg
 
+from bench.counted import COUNT_ON_POSTGRES, COUNT_ON_SQLITE
 from bench.measure import plain_url
 from sentari.inventory.records import PackageKey
 
@@ -257,7 +258,7 @@ class Sqlite:
 
     def settle(self) -> None:
         """Build the indexes and let the database know what it holds."""
-        for statement in (*self._later, "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
+        for statement in (*self._later, *COUNT_ON_SQLITE, "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
             self._connection.execute(statement).fetchall()
         self._connection.close()
 
@@ -306,7 +307,7 @@ class Postgres:
         for table in ("device", "package", "agent_log"):
             last = f"(SELECT max(id) FROM {table})"
             self._run(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last})")
-        for statement in (*self._later, "VACUUM ANALYZE"):
+        for statement in (*self._later, *COUNT_ON_POSTGRES, "VACUUM ANALYZE"):
             self._run(statement)
         self._connection.close()
 

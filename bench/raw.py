@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from bench.counted import COUNT_ON_POSTGRES, COUNT_ON_SQLITE
 from bench.measure import plain_url
 from sentari import create_app
 from sentari.config import Settings
@@ -106,6 +107,7 @@ class RawSqlite:
         """Let the database know what it holds; the server counts its totals anew."""
         for statement in (
             "DELETE FROM inventory_totals",
+            *COUNT_ON_SQLITE,
             "ANALYZE",
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ):
@@ -165,6 +167,8 @@ class RawPostgres:
         run = self._connection.execute
         run("SELECT setval(pg_get_serial_sequence('package', 'id'), %s)", (self._first,))
         run("DELETE FROM inventory_totals")
+        for statement in COUNT_ON_POSTGRES:
+            run(statement.encode())
         self._connection.commit()
         self._connection.autocommit = True
         run("VACUUM ANALYZE")
