@@ -1,5 +1,6 @@
 """The migrations make the models' schema, and each works on a database that is in use."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from sqlalchemy.exc import DBAPIError
 
 import sentari
 from sentari.extensions import db, writing
+from sentari.inventory.counts import device_counts, packages_by_ecosystem
 from sentari.inventory.devices import find_device
 from tests.conftest import AppFactory
-from tests.sentari.inventory.devices import enroll
+from tests.sentari.inventory.devices import enroll, send
+from tests.sentari.inventory.scans import package, scan
 
 
 def test_the_migrations_make_what_the_models_say(make_app: AppFactory, database_url: str) -> None:
@@ -53,6 +56,7 @@ def test_a_database_in_use_goes_back_to_the_first_schema_and_up_again_with_its_r
     migrations.set_main_option("script_location", str(Path(sentari.__file__).parent / "migrations"))
     with make_app(database_url).app_context():
         uid = enroll(hostname="kept").device_uid
+        send(uid, scan(package("a"), package("b"), package(env_type="npm"), hostname="kept"))
         db.session.remove()
         migrations.attributes["engine"] = db.engine
         command.downgrade(migrations, "0001")
@@ -62,6 +66,9 @@ def test_a_database_in_use_goes_back_to_the_first_schema_and_up_again_with_its_r
         device = find_device(db.session(), uid)
         assert device is not None
         assert device.hostname == "kept"
+        assert json.loads(device.ecosystems) == {"npm": 1, "pypi": 2}
+        assert packages_by_ecosystem(db.session()) == {"npm": 1, "pypi": 2}
+        assert set(device_counts(db.session(), [1, 2, 3]).values()) == {1}
         context = MigrationContext.configure(db.session.connection())
         assert compare_metadata(context, db.metadata) == []
         db.session.remove()
