@@ -258,7 +258,12 @@ class Sqlite:
 
     def settle(self) -> None:
         """Build the indexes and let the database know what it holds."""
-        for statement in (*self._later, *COUNT_ON_SQLITE, "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
+        for statement in (
+            *self._later,
+            *COUNT_ON_SQLITE,
+            "ANALYZE",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
             self._connection.execute(statement).fetchall()
         self._connection.close()
 
