@@ -80,7 +80,10 @@ def check_secret_key(session: Session, settings: Settings) -> None:
     name, fault = f"{PREFIX}SECRET_KEY", "the database was sealed under another secret key"
     if settings.secret_key_file is not None:
         name = f"{PREFIX}DATA_DIR"
-        fault = f"{settings.secret_key_file} holds another secret key than that of the database"
+        fault = (
+            f"{PREFIX}SECRET_KEY is not set, and {settings.secret_key_file} holds another key than "
+            "the one that the database was sealed under"
+        )
     raise SettingsError(
         name,
         fault,

@@ -89,6 +89,19 @@ def test_a_start_with_another_key_than_the_databases_is_refused_and_accuses_nobo
     assert world.actions("LICENSE_TAMPER") == []
 
 
+def test_a_command_with_another_key_is_refused_and_accuses_nobody(
+    house: House, make_app: AppFactory
+) -> None:
+    settings = house.app.extensions["sentari"].settings
+    forgetful = make_app(settings.database_url, secret_key=NEW)
+    for arguments in (["license", "status"], ["user", "list"], ["audit", "verify"]):
+        refused = forgetful.test_cli_runner().invoke(args=arguments)
+        assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+        assert refused.stderr.startswith("SENTARI_SECRET_KEY: the database was sealed under")
+        assert house.app.test_cli_runner().invoke(args=arguments).exit_code == 0
+    assert house.world.actions("LICENSE_TAMPER") == []
+
+
 def test_a_server_at_work_keeps_the_key_it_has(house: House) -> None:
     worker = house.start_worker()
     refused = rotate(house)
