@@ -84,31 +84,32 @@ def test_every_setting_is_documented_and_every_documented_one_is_read(
     assert documented == read
 
 
-def commands_of(groups: tuple[click.Group, ...]) -> dict[str, set[str]]:
-    return {
-        f"{group.name} {name}": {
-            option
-            for parameter in command.params
-            if isinstance(parameter, click.Option)
-            for option in (*parameter.opts, *parameter.secondary_opts)
-        }
-        for group in groups
-        for name, command in group.commands.items()
-    }
+def commands_of(groups: tuple[click.Command, ...]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for group in groups:
+        if isinstance(group, click.Group):
+            inner = commands_of(tuple(group.commands.values()))
+            found |= {f"{group.name} {name}": options for name, options in inner.items()}
+        else:
+            options = [each for each in group.params if isinstance(each, click.Option)]
+            found[str(group.name)] = {
+                o for each in options for o in (*each.opts, *each.secondary_opts)
+            }
+    return found
 
 
 @pytest.mark.parametrize(
     ("document", "groups"),
     [
-        ("operations.md", sentari.cli.GROUPS),
+        ("operations.md", (*sentari.cli.GROUPS, *sentari.cli.COMMANDS)),
         ("license-server.md", license_server.cli.GROUPS),
     ],
 )
 def test_every_command_and_every_option_is_documented(
-    document: str, groups: tuple[click.Group, ...]
+    document: str, groups: tuple[click.Command, ...]
 ) -> None:
     documented = {
-        " ".join(code(command)[0].split()[:2]): set(code(options))
+        re.match(r"[a-z -]+?(?= [A-Z]|$)", code(command)[0])[0]: set(code(options))
         for command, options, _meaning in rows(section(DOCS / document, "The command line"))
     }
     assert documented == commands_of(groups)

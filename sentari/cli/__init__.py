@@ -8,6 +8,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 
 from sentari.cli import audit, ca, database, demo, device, enrollment, inventory, secret, user
+from sentari.cli.backup import backup, restore
 from sentari.cli.license import group as license_group
 from sentari.extensions import current, db
 from sentari.operations.sealed import check_secret_key
@@ -26,6 +27,8 @@ GROUPS = (
     secret.group,
     user.group,
 )
+
+COMMANDS = (backup, restore)
 
 # These look at the database before it has tables, or at its secret key by themselves.
 _UNGUARDED = (database.group, secret.group)
@@ -52,9 +55,10 @@ for _group in GROUPS:
     if _group not in _UNGUARDED:
         for _command in _group.commands.values():
             _guard(_command)
+_guard(backup)
 
 
 def register_commands(app: Flask) -> None:
-    """Add every group to `flask --app app`."""
-    for group in GROUPS:
-        app.cli.add_command(group)
+    """Add every group and command to `flask --app app`."""
+    for command in (*GROUPS, *COMMANDS):
+        app.cli.add_command(command)
