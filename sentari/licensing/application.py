@@ -17,7 +17,7 @@ from sentari.licensing.acceptance import (
 )
 from sentari.licensing.causes import Cause
 from sentari.licensing.core import Licensing
-from sentari.licensing.identity import InstanceIdentity, ensure_identity
+from sentari.licensing.identity import IdentityError, InstanceIdentity, ensure_identity
 from sentari.licensing.models import StoredRequest
 from sentari.licensing.outstanding import NONCE_LIFETIME, made_at
 
@@ -103,11 +103,18 @@ def _accepted(
     arrival: Arrival,
     now: datetime,
 ) -> tuple[_Asked | None, Expectation]:
-    identity = ensure_identity(session, licensing.vault, now)
+    identity = _identity(session, licensing, now)
     request = _request(session, claims, arrival, identity, licensing.time.now())
     expected = _expectation(session, licensing, past, claims, arrival, request, identity)
     check_acceptable(claims, expected)
     return request, expected
+
+
+def _identity(session: Session, licensing: Licensing, now: datetime) -> InstanceIdentity:
+    try:
+        return ensure_identity(session, licensing.vault, now)
+    except IdentityError as error:
+        raise ReplyRefusedError(Cause.WRONG_INSTANCE, str(error)) from error
 
 
 def _request(

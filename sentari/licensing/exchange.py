@@ -17,6 +17,7 @@ from sentari.licensing.answer import CheckInError
 from sentari.licensing.application import Arrival, apply_reply, verified
 from sentari.licensing.causes import NOT_REACHED, Cause
 from sentari.licensing.core import Licensing, reading
+from sentari.licensing.identity import IdentityError
 from sentari.licensing.models import StoredKey
 from sentari.licensing.outstanding import open_request
 from sentari.licensing.refusals import airgap, no_key, sealed
@@ -148,7 +149,7 @@ def _prepare(licensing: Licensing, role: Role) -> tuple[str, str, str]:
             raise no_key()
         try:
             request = open_request(session, licensing, key, now)
-        except VaultError as error:
+        except (VaultError, IdentityError) as error:
             raise sealed(str(error)) from error
         return key.key_hash, request.nonce, request.document
 

@@ -67,11 +67,16 @@ def verify_log(session: Session, roots: RootSet) -> LogVerdict:
 
 
 def _anchor(session: Session, roots: RootSet) -> AuditAnchor | None:
+    claims = _stored_claims(session, roots)
+    return claims.audit if claims else None
+
+
+def _stored_claims(session: Session, roots: RootSet) -> ReplyClaims | None:
     stored = store.read_license(session)
     if stored is None:
         return None
     try:
-        return read_reply(stored.reply, roots).claims.audit
+        return read_reply(stored.reply, roots).claims
     except LicenseTokenError:
         return None
 
@@ -111,10 +116,11 @@ class LogWatch:
         found = self._breaks()
         with writing() as session:
             history.lock_history(session)
-            past = history.read_history(session)
-            if past.recorded is None or past.recorded.jti != claims.jti:
+            stored = _stored_claims(session, self._licensing.trust.roots)
+            if stored is not None and stored.jti != claims.jti:
                 return  # Replaced meanwhile: the walk is made anew for that reply.
-            self._tell(session, past, claims, found)
+            # The log itself is not asked which reply is in force: that entry may be what is gone.
+            self._tell(session, history.read_history(session), claims, found)
         self._walked = claims.jti
         self._licensing.snapshot.refresh()
 

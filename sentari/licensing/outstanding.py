@@ -94,7 +94,7 @@ def _claims(
     key_hash: str,
     now: datetime,
 ) -> RequestClaims:
-    used = caps.usage(session)
+    used = caps.told_usage(session)
     past = history.read_history(session)
     seq, head = audit_log.head(session)
     return RequestClaims(

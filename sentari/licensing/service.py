@@ -8,6 +8,9 @@ LicensingRefusedError for what cannot be done as things are. None of them change
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from license_token.armor import armor_request
 from license_token.errors import LicenseTokenError, MalformedError
@@ -18,7 +21,7 @@ from sentari.licensing.acceptance import ReplyRefusedError
 from sentari.licensing.application import Arrival, apply_reply, check_reply, verified
 from sentari.licensing.core import Licensing
 from sentari.licensing.exchange import ask
-from sentari.licensing.identity import ensure_identity
+from sentari.licensing.identity import IdentityError, ensure_identity
 from sentari.licensing.models import ROW, Instance
 from sentari.licensing.outstanding import open_request
 from sentari.licensing.preview import Preview, preview
@@ -152,7 +155,7 @@ def request_document(licensing: Licensing) -> str:
             raise no_key()
         try:
             request = open_request(session, licensing, key, licensing.clock.now())
-        except VaultError as error:
+        except (VaultError, IdentityError) as error:
             raise sealed(str(error)) from error
         return request.document
 
@@ -164,7 +167,7 @@ def prepare(licensing: Licensing) -> None:
     """
     now, claims = licensing.clock.now(), licensing.snapshot.refresh().claims
     with writing() as session:
-        ensure_identity(session, licensing.vault, now)
+        _begin_identity(session, licensing, now)
         record = store.check_in_record(session)
         if record is not None and not asked_lately(record.attempted_at, now):
             store.ask_soon(session)
@@ -173,8 +176,16 @@ def prepare(licensing: Licensing) -> None:
         licensing.time.begin(session, claims)
     try:
         apply_environment(licensing)
-    except (LicenseTokenError, ReplyRefusedError, LicensingRefusedError) as error:
+    except (LicenseTokenError, ReplyRefusedError, LicensingRefusedError, IdentityError) as error:
         log.error("SENTARI_LICENSE_KEY was not applied: %s", error)
+
+
+def _begin_identity(session: Session, licensing: Licensing, now: datetime) -> None:
+    try:
+        ensure_identity(session, licensing.vault, now)
+    except IdentityError as error:
+        # The license is tampered with then; pages and data stay with whoever has to repair it.
+        log.error("this server has no identity to check in with: %s", error)
 
 
 def keep_time(licensing: Licensing) -> None:
