@@ -25,6 +25,9 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
+import pytest
+
 from tools.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parent.parent
@@ -32,9 +35,9 @@ SURVIVORS = ROOT / "tests" / "mutation_survivors.json"
 OURS = ("license_token", "serverkit", "sentari", "license_server", "tests")
 LONGEST_SECONDS = 120
 GATE = "sentari/web/gate.py"
-_TOKEN = "tests/license_token"
-_TOKEN_TESTS = [
-    f"{_TOKEN}/test_{name}.py"
+_DOCUMENTS = "tests/license_token"
+_DOCUMENT_TESTS = [
+    f"{_DOCUMENTS}/test_{name}.py"
     for name in (
         "armor", "certificate", "encoding", "errors", "jws", "keys", "known_answers",
         "license_key", "other_library", "reply", "request", "terms", "vectors",
@@ -43,7 +46,7 @@ _TOKEN_TESTS = [
 TARGETS: dict[str, list[str]] = {
     **{
         f"license_token/{name}.py": sorted(
-            _TOKEN_TESTS, key=lambda path, name=name: not path.endswith(f"test_{name}.py")
+            _DOCUMENT_TESTS, key=lambda path, name=name: not path.endswith(f"test_{name}.py")
         )
         for name in (
             "anchor", "armor", "certificate", "encoding", "errors", "fields", "jws", "keys",
@@ -67,7 +70,7 @@ class _Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         return importlib.util.spec_from_file_location(fullname, self._path, loader=self)
 
-    def create_module(self, spec: ModuleSpec) -> None:
+    def create_module(self, _spec: ModuleSpec) -> None:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
@@ -91,9 +94,6 @@ def survives(target: str, mutant: Mutant | None) -> bool:
 
 
 def _run_tests(target: str, mutant: Mutant | None) -> None:
-    import hypothesis
-    import pytest
-
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
@@ -117,10 +117,6 @@ def _run_tests(target: str, mutant: Mutant | None) -> None:
 
 def _warm_up() -> None:
     """Import every library, and forget our own modules again: each mutant imports them anew."""
-    import hypothesis
-    import pytest
-
-    del hypothesis, pytest
     importlib.import_module("tests.conftest")
     importlib.import_module("tests.simulators.license_server")
     for name in [name for name in sys.modules if name.split(".")[0] in OURS]:

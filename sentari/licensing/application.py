@@ -72,7 +72,7 @@ def apply_reply(
     """
     history.lock_history(session)
     past = history.read_history(session)
-    if arrival.online and past.recorded and past.recorded.jti == reply.claims.jti:
+    if _is_done(past, reply.claims, arrival):
         return
     request, expected = _accepted(session, licensing, past, reply.claims, arrival, now)
     stored = request.stored if request else None
@@ -85,6 +85,12 @@ def apply_reply(
     if failed is not None:
         history.tell(session, now, history.CHECK_IN_RECOVERED, {"cause": failed})
     _record(session, action, reply.claims, arrival, now, expected.instance_id)
+
+
+def _is_done(past: history.History, claims: ReplyClaims, arrival: Arrival) -> bool:
+    """Tell whether the answer to this very request is in force already; a replayed one is not."""
+    known = past.recorded is not None and past.recorded.jti == claims.jti
+    return known and arrival.online and claims.nonce == arrival.nonce
 
 
 def check_reply(

@@ -42,7 +42,7 @@ from tests.license_server.cast import AIRGAP, ISSUER_URL
 from tests.license_server.conftest import api_of, set_up_keys
 from tests.sentari.inventory.scans import package, scan
 
-DAY = 86_400
+DAY, HOUR = 86_400, 3600
 STATIC_TOKEN = "the static enrollment token of the attacks"
 API = "/api/v1"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -269,10 +269,10 @@ class Site:
     def _walk(self, _licensing: object) -> None:
         self.watch.walk_if_due()
 
-    def days(self, count: float, *, step: float = 1 / 24) -> None:
-        """Let days go by with the server running; the lease holder looks each hour."""
-        for _ in range(round(count / step)):
-            self.clock.advance(step * DAY)
+    def hours(self, count: int, *, step: int = 3) -> None:
+        """Let hours go by with the server running; the lease holder looks now and then."""
+        for _ in range(0, count, step):
+            self.clock.advance(step * HOUR)
             self.do(service.keep_time)
 
     def recount(self) -> None:

@@ -8,18 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sentari.audit.store import audit_log
-from serverkit.audit.chain import entry_hash
 from tests.attacks.site import (
     ACTIVE,
-    DAY,
-    REVOKED,
-    SUSPENDED,
     TAMPERED,
-    UNLICENSED,
     Gets,
     Site,
-    read_only,
 )
 
 DISARM = ("DROP TRIGGER audit_event_no_update", "DROP TRIGGER audit_event_no_delete")

@@ -44,7 +44,7 @@ def test_a_whole_database_from_before_gains_no_more_than_the_offline_budget(
     site.put_back(older)
     assert site.gets() == ACTIVE
     site.wire.meddle = site.wire.dead
-    site.days(1)
+    site.hours(24)
     assert site.gets() == OFFLINE
     site.wire.meddle = site.vendor.post
     site.refresh()

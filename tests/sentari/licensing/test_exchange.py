@@ -6,7 +6,7 @@ import pytest
 
 from license_token.request import read_request
 from sentari.extensions import db, writing
-from sentari.inventory.models import InventoryTotals
+from sentari.inventory.models import Device
 from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause
@@ -37,10 +37,17 @@ def failed(world: World) -> str:
     return caught.value.cause.value
 
 
+def device(world: World, packages: int) -> Device:
+    now, words = world.clock.now(), {"hostname": "h", "os": "", "arch": "", "agent_version": "1"}
+    return Device(
+        uid=f"d-{packages}", enrolled_at=now, last_seen_at=now, package_count=packages, **words
+    )
+
+
 def test_the_request_tells_what_the_contract_lists(world: World) -> None:
     with world.context():
         with writing() as session:
-            session.merge(InventoryTotals(id=1, devices=3, packages=40))
+            session.add_all(device(world, count) for count in (10, 30, 0))
         identity = find_identity(db.session())
     assert identity is not None
     world.install(world.vendor.issue())
