@@ -74,6 +74,28 @@ function takeOver(part, page) {
 
 for (const part of document.querySelectorAll("[data-look-again]")) lookAgain(part);
 
+// Work that is done step by step, each step an address: taken in place, and the result then shown.
+// Without scripts the page takes the steps by itself.
+async function goOn(part) {
+  let address = part.dataset.goOn;
+  while (address) {
+    let fresh;
+    try {
+      const answer = await fetch(address, { redirect: "manual" });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      fresh = answer.ok && page.getElementById(part.id);
+    } catch {
+      return; // The link in the part goes on by hand.
+    }
+    if (!fresh) break;
+    part.replaceChildren(...fresh.childNodes);
+    address = fresh.dataset.goOn;
+  }
+  location.replace(address);
+}
+
+for (const part of document.querySelectorAll("[data-go-on]")) goOn(part);
+
 // Who follows a link within the page from a navigation that lies over it wants to see the place.
 for (const navigation of document.querySelectorAll("nav[popover]")) {
   navigation.addEventListener("click", (event) => {

@@ -1,24 +1,24 @@
 """The audit log in the API."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from sentari.api.audit_schemas import AuditList, AuditQuery, VerdictOut
+from sentari.api.audit_schemas import AuditExportQuery, AuditList, AuditQuery, VerdictOut
 from sentari.api.common_schemas import BAD_PARAMETER
 from sentari.api.openapi import describe
-from sentari.audit import service
 from sentari.audit.models import AuditEvent
 from sentari.extensions import current, db
 from sentari.licensing.ledger import verify_log
 from sentari.licensing.report import log_report
 from sentari.web.access import access
+from sentari.web.audit import PEOPLE, export_events
+from serverkit.audit.asked import Asked, read_asked
 from serverkit.audit.chain import format_time
+from serverkit.audit.search import search
 from serverkit.paging import page_arguments
-from serverkit.problems import Problem
 
 blueprint = APIBlueprint("audit_api", __name__, url_prefix="/api/v1/audit", tag="Audit")
 
@@ -27,15 +27,25 @@ blueprint = APIBlueprint("audit_api", __name__, url_prefix="/api/v1/audit", tag=
 @access(role="admin")
 @describe(query=AuditQuery, answers={200: AuditList}, problems=BAD_PARAMETER)
 def index() -> ResponseReturnValue:
-    """List audit events, newest first, of one type and within [start_date, end_date]."""
+    """List audit events, newest first."""
     page, page_size = page_arguments()
-    end = _moment("end_date", timedelta(days=1))
-    found = service.search(
-        db.session(), action=request.args.get("event_type", ""), start=_moment("start_date"),
-        end=end, page=page, page_size=page_size,
-    )  # fmt: skip
+    asked = _asked()
+    asked.refuse()
+    found = search(db.session(), AuditEvent, asked.wanted, page=page, page_size=page_size)
     items = [_item(event) for event in found.items]
     return {"total": found.total, "page": page, "page_size": page_size, "items": items}
+
+
+@blueprint.get("/export")
+@access(role="admin")
+@describe(
+    query=AuditExportQuery,
+    answers={200: ("text/csv", "application/jsonl")},
+    problems=BAD_PARAMETER,
+)
+def export() -> ResponseReturnValue:
+    """Export audit events in their order, hashes included; that it is done is audited."""
+    return export_events(_asked())
 
 
 @blueprint.get("/verify")
@@ -51,15 +61,6 @@ def _item(event: AuditEvent) -> dict[str, Any]:
     return {**vars(entry), "occurred_at": format_time(entry.occurred_at)}
 
 
-def _moment(name: str, whole_day: timedelta = timedelta()) -> datetime | None:
-    raw = request.args.get(name)
-    if not raw:
-        return None
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError as error:
-        detail = f"{name} is a date (2026-11-23) or a time (2026-11-23T10:00:00Z)."
-        raise Problem(400, "bad_parameter", "Bad parameter", detail) from error
-    if len(raw) == len("2026-11-23"):
-        moment += whole_day
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _asked() -> Asked:
+    names = {**request.args, "action": request.args.get("event_type", "")}
+    return read_asked(names, people=PEOPLE)

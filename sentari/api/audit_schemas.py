@@ -1,21 +1,33 @@
 """What the audit log's API takes and answers, as OpenAPI describes it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from sentari.api.common_schemas import PageQuery
 
 
-class AuditQuery(PageQuery):
-    """Which audit events."""
-
+class _Wanted(BaseModel):
     event_type: str = Field("", description="An action, such as `DEVICE_ENROLLED`.")
+    actor: str = Field("", description="Who: `user:ann@example.com`, or the e-mail alone.")
+    target: str = Field("", description="What it was done to.")
+    search: str = Field("", description="A part of who, what or the detail.")
     start_date: str = Field("", description="A date, or a time (RFC 3339).")
     end_date: str = Field(
         "", description="A date (its whole day counts), or a time (not included)."
     )
+    upto: int | None = Field(None, description="No event after this number.")
+
+
+class AuditQuery(_Wanted, PageQuery):
+    """Which audit events."""
+
+
+class AuditExportQuery(_Wanted):
+    """Which audit events, and as what."""
+
+    format: Literal["csv", "jsonl"]
 
 
 class AuditItem(BaseModel):

@@ -61,9 +61,14 @@ class LogVerdict:
 
 def verify_log(session: Session, roots: RootSet) -> LogVerdict:
     """Walk the whole log, and compare it with the anchor in the stored reply."""
+    return with_anchor(session, roots, audit_log.verify(session))
+
+
+def with_anchor(session: Session, roots: RootSet, chain: Verdict) -> LogVerdict:
+    """Compare the log, which was walked, with the anchor in the stored reply."""
     anchor = _anchor(session, roots)
     holds = anchor is None or audit_log.hash_at(session, anchor.seq) == anchor.head
-    return LogVerdict(audit_log.verify(session), anchor, holds)
+    return LogVerdict(chain, anchor, holds)
 
 
 def _anchor(session: Session, roots: RootSet) -> AuditAnchor | None:

@@ -39,6 +39,11 @@ class Verdict:
     broken_seq: int | None = None
     problem: str | None = None
 
+    @classmethod
+    def at_the_beginning(cls) -> "Verdict":
+        """Return what is known before the first link."""
+        return cls(0, 0, GENESIS)
+
     @property
     def intact(self) -> bool:
         """Tell whether no link is broken."""

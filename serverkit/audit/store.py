@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from serverkit.audit.chain import (
 from serverkit.database import UtcDateTime
 
 TABLE = "audit_event"
+_PART_ENTRIES = 5_000
 
 
 class AuditEventMixin:
@@ -162,12 +164,32 @@ class AuditStore:
 
     def verify(self, session: Session) -> Verdict:
         """Walk the whole chain and compare its end with the head row."""
-        with closing(self.entries(session)) as entries:
-            verdict = verify(entries)
-        problem = self._cut(session, verdict.seq, verdict.head) if verdict.intact else None
-        if problem:
-            return Verdict(verdict.checked, verdict.seq, verdict.head, verdict.seq + 1, problem)
+        verdict, finished = Verdict.at_the_beginning(), False
+        while not finished:
+            verdict, finished = self.verify_part(session, verdict, _PART_ENTRIES)
         return verdict
+
+    def verify_part(self, session: Session, before: Verdict, most: int) -> tuple[Verdict, bool]:
+        """Walk on from where a walk has come to; tell whether it is over.
+
+        Others may go on writing: what they add is walked as well.
+        """
+        query = select(self._event).where(self._event.seq > before.seq)
+        query = query.order_by(self._event.seq).limit(most)
+        with closing(session.scalars(query.execution_options(yield_per=500))) as rows:
+            part = verify((row.entry() for row in rows), seq=before.seq, head=before.head)
+        checked = before.checked + part.checked
+        verdict = replace(part, checked=checked)
+        if not verdict.intact:
+            return verdict, True
+        if part.checked == most:
+            return verdict, False
+        problem = self._cut(session, verdict.seq, verdict.head)
+        if problem and self.last_seq(session) > verdict.seq:
+            return verdict, False  # It has grown since it was read.
+        if problem:
+            verdict = replace(verdict, broken_seq=verdict.seq + 1, problem=problem)
+        return verdict, True
 
     def breaks(self, session: Session, walked: Callable[[int], None]) -> Iterator[Break]:
         """Walk the whole chain past every broken link; `walked` is told the entries so far."""

@@ -31,8 +31,6 @@ PAGES = {
     "package": "/packages/pypi/pip?page_size=9",
     "package-with-many-places": "/packages/npm/many-places",
     "enrollment": "/settings/enrollment",
-    "audit": "/audit?page_size=9",
-    "audit-verify": "/audit/verify",
     "api-tokens": "/settings/api-tokens",
     "api-docs": "/api/v1/docs",
     "license": "/settings/license",

@@ -265,6 +265,21 @@ def test_the_account_lists_its_own_sessions_and_ends_them_all(
     assert support_person.get("/").status_code == 302
 
 
+def test_one_session_of_ones_own_is_ended_and_nobody_elses(
+    server: Flask, clock: FakeClock, support_person: Person
+) -> None:
+    bob = person_with(server, "issuer", "bob@people.example")
+    phone = Person(server, clock, support_person.email).sign_in()
+    for number in (1, 2, 3):
+        if f"/account/sessions/{number}/end" in support_person.get("/account").text:
+            assert support_person.post(f"/account/sessions/{number}/end").status_code == 303
+    assert phone.get("/account").status_code == 302
+    assert last_event(server).action == "STAFF_SESSION_ENDED"
+    support_person.post("/account/sessions/2/end")
+    assert bob.get("/account").status_code == 200
+    assert support_person.get("/account").status_code == 200
+
+
 # The audit log.
 
 
@@ -286,6 +301,12 @@ def test_the_audit_log_is_filtered_and_turned_over(server: Flask, support_person
     assert "of <strong>1</strong>" in support_person.get("/audit?target=license:7").text
     assert "No event matches" in support_person.get("/audit?target=license").text
     assert "No event matches" in support_person.get("/audit?search=no%00such%00text").text
+    following = support_person.get("/audit?action=COUNTED").text.split('rel="next" href="')[1]
+    assert "upto=" in following.split('"')[0]
+    assert support_person.get("/audit?start_date=soon").status_code == 400
+    taken = support_person.get("/audit?actor=bob@people.example&format=csv")
+    assert taken.text.count("COUNTED") == 60
+    assert last_event(server).action == "AUDIT_EXPORTED"
     assert support_person.get("/audit?page=0").status_code == 400
     assert support_person.get("/audit?page_size=501").status_code == 400
 

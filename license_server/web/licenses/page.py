@@ -41,7 +41,7 @@ def show(license_id: str) -> ResponseReturnValue:
     session, now = db.session(), current().clock.now()
     row = store.get_license(session, license_id)
     rows = activations.of_license(session, row.id)
-    events = EventFilter({"target": f"license:{row.id}"})
+    events = EventFilter({"target": (f"license:{row.id}",)})
     return render_template(
         "license_server/licenses/show.html",
         **summary(session, row),
