@@ -1,5 +1,6 @@
 """The documents say what the code does: settings, commands, addresses, states, causes, links."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -17,7 +18,7 @@ from license_server.notices.rules import THRESHOLD_DAYS
 from license_server.outbox.models import STATES
 from license_server.outbox.schedule import MOST_ATTEMPTS, wait_after
 from sentari import create_app
-from sentari.licensing import history
+from sentari.licensing import history, refusals
 from sentari.licensing.causes import Cause
 from sentari.licensing.state import GATES
 from sentari.licensing.tamper import Kind
@@ -27,6 +28,7 @@ from tests.conftest import SECRET
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+RUNBOOK = DOCS / "runbook.md"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 GATE_WORDS = {"full": "full", "read_only": "read-only", "locked": "locked"}
 
@@ -125,6 +127,45 @@ def test_the_table_of_states_is_the_code_s_table() -> None:
     documented = {code(state)[0]: gate for state, _when, gate in table}
     assert documented == {state.value: GATE_WORDS[gate.value] for state, gate in GATES.items()}
     assert list(documented) == [state.value for state in GATES]
+
+
+def test_the_runbook_has_every_state_kind_of_tampering_and_refusal() -> None:
+    by_state = rows(section(RUNBOOK, "By state"))
+    assert [code(row[0])[0] for row in by_state] == [state.value for state in GATES]
+    closed = {"nothing": "full", "nothing yet": "full", "scans and changes": "read_only"}
+    assert {code(row[0])[0]: closed.get(row[1], "locked") for row in by_state} == {
+        state.value: gate.value for state, gate in GATES.items()
+    }
+    kinds = [code(row[0])[0] for row in rows(section(RUNBOOK, "By what was tampered with"))]
+    assert kinds == [kind.value for kind in Kind]
+    source = Path(refusals.__file__).read_text()
+    codes = set(re.findall(r"Error\(\s*\"(\w+)\"", source))
+    refused = [code(row[0])[0] for row in rows(section(RUNBOOK, "By refusal"))]
+    assert set(refused) == codes | {"device_limit_reached", "package_limit_reached"}
+    assert len(refused) == len(set(refused))
+
+
+def logged(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Message, level and logger of everything that a module logs with words of its own."""
+    levels = {"exception": "error"}
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        name = ast.unparse(node.func.value)
+        if name not in ("log", "self.log") or not isinstance(node.args[0], ast.Constant):
+            continue
+        text = str(node.args[0].value).replace("%s", "…")
+        level = levels.get(node.func.attr, node.func.attr)
+        yield text, level, module if name == "log" else "gunicorn.error"
+
+
+def test_every_line_of_the_log_is_documented_with_its_level_and_logger() -> None:
+    places = [path for folder in ("sentari", "serverkit") for path in (ROOT / folder).rglob("*.py")]
+    found = {line for path in places for line in logged(path)}
+    assert len(found) > 20
+    documented = rows((DOCS / "logs.md").read_text(encoding="utf-8"))
+    assert {(row[0].strip("`"), row[1], row[2].strip("`")) for row in documented} == found
 
 
 def test_every_kind_of_tampering_is_documented() -> None:

@@ -18,20 +18,26 @@ from sentari.licensing.examination import examine
 from sentari.licensing.exchange import check_in
 from sentari.licensing.refusals import LicensingRefusedError
 from sentari.licensing.report import admin_report, inspection_report
+from sentari.licensing.state import Gate
 from serverkit.commands import CommandError, print_json, reports
 
 group = AppGroup("license", help="The license of this server.")
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _LONGEST_FILE = 64 * 1024
+# 1 is an error and 2 a wrong call already.
+_EXIT_CODES = {Gate.FULL: 0, Gate.READ_ONLY: 3, Gate.LOCKED: 4}
 
 
 @group.command("status")
 @_JSON
+@click.option("--exit-code", is_flag=True, help="End with 3 when read-only, with 4 when locked.")
 @reports()
-def status(as_json: bool) -> None:
+def status(as_json: bool, exit_code: bool) -> None:
     """Show the license's state, its dates, limits and usage."""
-    _print_report(as_json)
+    gate = _print_report(as_json)
+    if exit_code and _EXIT_CODES[gate]:
+        click.get_current_context().exit(_EXIT_CODES[gate])
 
 
 @group.command("install")
@@ -143,7 +149,7 @@ def _read(path: str) -> str:
     return text
 
 
-def _print_report(as_json: bool) -> None:
+def _print_report(as_json: bool) -> Gate:
     licensing = current().licensing
     found = licensing.snapshot.refresh()
     report = admin_report(found, read_details(db.session(), licensing, found))
@@ -151,6 +157,7 @@ def _print_report(as_json: bool) -> None:
         print_json(report)
     else:
         _print_lines(report)
+    return found.gate
 
 
 def _print_lines(report: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The license as Prometheus sees it: absolute times, and nothing of a license that is not there."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -210,3 +211,25 @@ def test_there_is_a_sample_alert_for_every_warning(alerts: dict[str, re.Match[st
     asked = set(re.findall(r'sentari_license_state\{state="(\w+)"\}', text))
     assert asked == {state.value for state in State} - {"active"}
     assert "sentari_clock_offset_seconds" in text
+
+
+def test_the_sample_dashboard_draws_every_metric_and_no_other() -> None:
+    dashboard = json.loads((ROOT / "deploy" / "grafana" / "sentari.json").read_text())
+    panels = dashboard["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    known, drawn = families(), set()
+    for panel in panels:
+        for target in panel.get("targets", []):
+            assert target["datasource"] == panel["datasource"]
+            for name in re.findall(r"sentari_\w+", target["expr"]):
+                kind = known.get(name) or known[re.sub("_(bucket|count|sum)$", "", name)]
+                drawn.add(name if name in known else name.rpartition("_")[0])
+                asked = re.findall(r"by \(([\w, ]+)\)", target["expr"])
+                labels = {label for group in asked for label in group.split(", ")} - {"le"}
+                assert labels <= kind[1], target["expr"]
+    assert set(known) - drawn == {
+        # Of the dates one is shown; the sample alerts tell of the others.
+        "sentari_license_grace_end_timestamp_seconds",
+        "sentari_license_issued_timestamp_seconds",
+        "sentari_license_read_only_end_timestamp_seconds",
+    }

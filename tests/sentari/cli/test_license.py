@@ -36,6 +36,20 @@ def test_status_is_readable_and_as_json(world: World) -> None:
     assert (found["state"], found["max_devices"]) == ("active", 3)
 
 
+def test_the_exit_code_tells_how_far_the_server_is_open_when_it_is_asked_for(
+    world: World,
+) -> None:
+    assert run(world, "status").exit_code == 0
+    assert run(world, "status", "--exit-code").exit_code == 3
+    run(world, "install", world.vendor.issue(max_offline_days=1).text)
+    assert run(world, "status", "--exit-code").exit_code == 0
+    world.clock.advance(86_400)
+    locked = run(world, "status", "--json", "--exit-code")
+    assert (locked.exit_code, locked.stderr) == (4, "")
+    assert json.loads(locked.stdout)["state"] == "offline_exceeded"
+    assert run(world, "status", "--json").exit_code == 0
+
+
 def test_a_key_is_installed_from_the_command_line(world: World) -> None:
     done = run(world, "install", world.vendor.issue().text)
     assert done.exit_code == 0
