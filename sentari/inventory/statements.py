@@ -134,12 +134,19 @@ def write_packages(count: int) -> str:
     return str(_replacing(new, _HELD_KEY, "locations").compile(dialect=sqlite.dialect()))
 
 
-NOTE_CHANGE = insert(InventoryChange.__table__)
-ECOSYSTEMS = (
-    select(_PACKAGE.c.ecosystem, func.count())
-    .where(_PACKAGE.c.id.in_(bindparam("package_ids", expanding=True)))
-    .group_by(_PACKAGE.c.ecosystem)
-)
+# Nobody asks for the new row's id.
+NOTE_CHANGE = insert(InventoryChange.__table__).inline()
+# `document` is an array of package ids.
+_ids = {
+    "sqlite": func.json_each(bindparam("document", type_=Text)),
+    "postgresql": func.json_array_elements_text(_DOCUMENT),
+}
+ECOSYSTEMS = {
+    dialect: select(_PACKAGE.c.ecosystem).where(
+        _PACKAGE.c.id.in_(select(cast(ids.table_valued("value").c.value, Integer)))
+    )
+    for dialect, ids in _ids.items()
+}
 READ_LOCATIONS = select(_HELD.c.package_id, _HELD.c.locations).where(
     _HELD.c.device_id == _THIS, _HELD.c.package_id.in_(bindparam("package_ids", expanding=True))
 )

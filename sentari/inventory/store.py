@@ -91,11 +91,9 @@ def note_change(session: Session, added: Iterable[int], removed: Iterable[int]) 
 
 def count_ecosystems(session: Session, package_ids: Iterable[int]) -> Counter[str]:
     """Return how many of the packages are of each ecosystem."""
-    counted: Counter[str] = Counter()
-    for chunk in _chunks(package_ids):
-        rows = session.connection().execute(statements.ECOSYSTEMS, {"package_ids": chunk})
-        counted.update({row[0]: row[1] for row in rows})
-    return counted
+    connection = session.connection()
+    statement = statements.ECOSYSTEMS[connection.dialect.name]
+    return Counter(connection.execute(statement, {"document": _json(list(package_ids))}).scalars())
 
 
 def update_device(session: Session, device_id: int, values: Mapping[str, Any]) -> None:
