@@ -24,6 +24,7 @@ PREFIX = "SENTARI_"
 DEFAULT_LICENSE_SERVER = "https://license.sentari.dev"
 LARGEST_CA_FILE_BYTES = 256 * 1024
 SHORTEST_SAFE_PROXY_SECRET = 16
+LONGEST_HISTORY_DAYS = 36_500
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -70,6 +71,7 @@ class Settings:
     public_url: str | None = None
     metrics_token: str | None = field(default=None, repr=False)
     drain_seconds: int = 0
+    scan_history_days: int = 90
     log_level: str = "info"
     log_format: str = "console"
     debug: bool = False
@@ -156,6 +158,7 @@ def _access(env: EnvReader) -> dict[str, object]:
 def _serving(env: EnvReader) -> dict[str, object]:
     levels = ("debug", "info", "warning", "error")
     return {
+        "scan_history_days": env.integer(f"{PREFIX}SCAN_HISTORY_DAYS", 90, 0, LONGEST_HISTORY_DAYS),
         "trusted_proxies": env.integer(f"{PREFIX}TRUSTED_PROXIES", 0, 0, 10),
         "public_url": env.value(f"{PREFIX}PUBLIC_URL", None, _public_url, "an http(s) URL"),
         "metrics_token": env.secret(f"{PREFIX}METRICS_TOKEN"),

@@ -10,6 +10,7 @@ from sentari.accounts.service import AccountError, any_user, create_first_admin
 from sentari.extensions import Sentari, current, db, writing
 from sentari.inventory.activity import DayCounts
 from sentari.inventory.counting import count_pending
+from sentari.inventory.retention import Retention
 from sentari.licensing.ledger import LogWatch
 from sentari.licensing.recount import Recount
 from sentari.licensing.scheduler import Scheduler
@@ -55,7 +56,9 @@ def create_scheduler(app: Flask) -> Scheduler:
     watch = LogWatch(licensing, app.app_context)
     keep = partial(keep_time, licensing)
     days = DayCounts(sentari.clock)
-    jobs = (keep, watch.start, Recount(licensing), days, licensing.snapshot.refresh)
+    # After the days: what is deleted was counted.
+    retention = Retention(sentari.clock, sentari.settings.scan_history_days)
+    jobs = (keep, watch.start, Recount(licensing), days, retention, licensing.snapshot.refresh)
     return Scheduler(licensing, app.app_context, minute_jobs=jobs, look_jobs=(count_pending,))
 
 

@@ -62,6 +62,8 @@ def test_the_secret_key_has_a_least_length(tmp_path: Path, length: int, taken: b
         ("SENTARI_TLS_CERT", "/nowhere/tls.pem"),
         ("SENTARI_TLS_CA_FILE", "/nowhere/ca.pem"),
         ("SENTARI_PUBLIC_URL", "sentari.example.com"),
+        ("SENTARI_SCAN_HISTORY_DAYS", "-1"),
+        ("SENTARI_SCAN_HISTORY_DAYS", "36501"),
         ("SENTARI_LOG_LEVEL", "loud"),
         ("SENTARI_LOG_FORMAT", "xml"),
         ("SENTARI_DEBUG", "perhaps"),
