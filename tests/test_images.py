@@ -6,34 +6,54 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import requests
 
+import license_server.version
+from sentari.version import VERSION
 from tests.live.servers import START_SECONDS, Process, environment, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
-def stages(dockerfile: str) -> dict[str, tuple[str, list[str]]]:
-    """Return each stage's base and what it copies from the build context, in order."""
-    found: dict[str, tuple[str, list[str]]] = {}
+@dataclass
+class Stage:
+    """A stage of the Dockerfile: what it begins with, and what it copies, in order."""
+
+    base: str
+    paths: list[str] = field(default_factory=list)
+    # Stage and path of what it takes over from another one.
+    taken: list[tuple[str, str]] = field(default_factory=list)
+
+
+def stages(dockerfile: str) -> dict[str, Stage]:
+    """Return the stages by their names."""
+    found: dict[str, Stage] = {}
     name = ""
     for line in dockerfile.replace("\\\n", " ").splitlines():
         if start := re.match(r"FROM (\S+) AS (\S+)", line):
             base, name = start.groups()
-            found[name] = (base, [])
-        elif re.match(r"(COPY|ADD) ", line) and "--from=" not in line:
-            found[name][1].extend(line.split()[1:-1])
+            found[name] = Stage(base)
+        elif taken := re.match(r"(?:COPY|ADD) --from=(\S+) (\S+) \S+$", line):
+            found[name].taken.append((taken[1], taken[2]))
+        elif re.match(r"(COPY|ADD) ", line):
+            found[name].paths.extend(line.split()[1:-1])
     return found
 
 
 def copied(dockerfile: str, target: str) -> list[str]:
-    """Return what an image gets from the build context, its bases' part included."""
-    base, paths = stages(dockerfile)[target]
-    return [*(copied(dockerfile, base) if base in stages(dockerfile) else []), *paths]
+    """Return what an image gets from the build context, by whatever way."""
+    known = stages(dockerfile)
+    stage = known[target]
+    sources = [stage.base, *(source for source, path in stage.taken if path in ("/srv", "/", "."))]
+    indirect = [
+        path for source in sources if source in known for path in copied(dockerfile, source)
+    ]
+    return [*indirect, *stage.paths]
 
 
 def vendors(paths: list[str]) -> list[str]:
@@ -52,10 +72,10 @@ def test_the_customers_image_is_the_default_and_holds_nothing_of_the_vendors() -
     assert target == "server"
     assert vendors(copied(DOCKERFILE, target)) == []
     assert copied(DOCKERFILE, target) == [
-        "serverkit",
-        "license_token",
         "app.py",
         "gunicorn.conf.py",
+        "serverkit",
+        "license_token",
         "sentari",
         "templates/shared",
         "templates/sentari",
@@ -78,6 +98,54 @@ def test_whatever_would_bring_the_vendors_code_along_is_noticed() -> None:
     for path in (".", "./", "templates", "license_server", "license_server/rules.py", "*"):
         dockerfile = f"FROM python AS base\nCOPY --from=x . .\nCOPY {path} /srv\n"
         assert vendors(copied(dockerfile, "base")), path
+        dockerfile += "FROM python AS image\nCOPY --from=base /srv /srv\n"
+        assert vendors(copied(dockerfile, "image")), path
+
+
+def test_nothing_but_whole_trees_and_single_files_is_taken_from_other_stages() -> None:
+    for target, own in (("server", "sentari"), ("license-server", "sentari-license-server")):
+        assert stages(DOCKERFILE)[target].taken == [
+            (f"{target}-files", "/srv"),
+            ("libraries", f"/build/{own}.cdx.json"),
+        ]
+    assert stages(DOCKERFILE)["base"].taken == [("libraries", "/venv")]
+
+
+def test_what_is_copied_is_in_the_build_context_and_nothing_else_is() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert ignored[0] == "*"
+    allowed = {line[1:] for line in ignored if line.startswith("!")}
+    used = {path for stage in stages(DOCKERFILE).values() for path in stage.paths}
+    assert {path for path in used if not any(is_within(path, each) for each in allowed)} == set()
+    assert {each for each in allowed if not any(is_within(path, each) for path in used)} == set()
+
+
+def is_within(path: str, directory: str) -> bool:
+    return f"{path}/".startswith(f"{directory}/")
+
+
+@pytest.mark.parametrize("target", ["server", "license-server"])
+def test_an_image_runs_as_a_numeric_user_of_group_0_and_says_what_it_is(target: str) -> None:
+    text = stage(target)
+    assert re.findall(r"^USER (\S+)$", text, re.M) == ["10001:0"]
+    [volume] = re.findall(r"^VOLUME (\S+)$", text, re.M)
+    assert f"install -d -o 10001 -g 0 -m 0770 {volume}\n" in text
+    assert f"_DATA_DIR={volume}\n" in text
+    labels = {"title", "description", "source", "documentation", "vendor", "version", "revision"}
+    assert set(re.findall(r"org\.opencontainers\.image\.(\w+)=", text)) == labels
+
+
+def test_the_libraries_are_compared_with_their_hashes_and_leave_no_installer_behind() -> None:
+    text = stage("libraries")
+    assert "--require-hashes" in text
+    assert "venv --without-pip" in text
+    assert "pip install" not in DOCKERFILE
+    assert not re.search(r"\b(curl|wget|apt-get)\b", DOCKERFILE)
+
+
+def test_the_version_of_an_image_is_that_of_its_code() -> None:
+    assert set(re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.M)) == {VERSION}
+    assert license_server.version.VERSION == VERSION
 
 
 def test_what_is_copied_is_there() -> None:
