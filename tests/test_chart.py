@@ -301,8 +301,10 @@ def test_probes_and_ports_follow_whether_the_pods_serve_tls(values: Values, sche
     assert [port["name"] for port in found["ports"]] == [scheme]
     assert manifests["Service"]["spec"]["ports"][0]["targetPort"] == scheme
     assert f"{scheme}://" in manifests["Pod"]["spec"]["containers"][0]["command"][-1]
-    # A pod that ends has the time that gunicorn is given, and what others need to hear of it.
-    assert pod(manifests)["terminationGracePeriodSeconds"] > 25 + 5
+    # A pod that ends goes on while it is still listed, and has the time that it needs.
+    interval = found["readinessProbe"]["periodSeconds"]
+    assert int(environment(manifests)["SENTARI_DRAIN_SECONDS"]) >= 2 * interval
+    assert pod(manifests)["terminationGracePeriodSeconds"] > 30
 
 
 @needs_helm
