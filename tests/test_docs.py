@@ -29,7 +29,7 @@ from tests.conftest import SECRET
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 RUNBOOK = DOCS / "runbook.md"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 GATE_WORDS = {"full": "full", "read_only": "read-only", "locked": "locked"}
 
 
