@@ -96,13 +96,13 @@ class Restore:
         try:
             refuse_running(present, self.now)
             with present.connect() as connection, Session(bind=connection) as session:
-                identity = find_identity(session)
+                instance_id = _instance_id(session)
                 floor = read_floor(session, Vault(self.secret_key)).floor
-        except (SQLAlchemyError, IdentityError):
+        except SQLAlchemyError:
             return None  # It is damaged: that is why somebody restores.
         finally:
             present.dispose()
-        return _Before(identity.instance_id, floor) if identity and floor else None
+        return _Before(instance_id, floor) if instance_id and floor else None
 
     def _check_key(self, manifest: Manifest) -> None:
         fits = manifest.key_hint == key_hint(self.secret_key)
@@ -142,8 +142,7 @@ class Restore:
         # They were held and used at the moment of the backup, and are over.
         session.execute(delete(Lease))
         session.execute(delete(UserSession))
-        identity = find_identity(session)
-        if before is not None and identity and identity.instance_id == before.instance_id:
+        if before is not None and before.instance_id == _instance_id(session):
             vault = Vault(key)
             own = read_floor(session, vault).floor
             if own is not None:
@@ -179,6 +178,14 @@ class Restore:
                 present.rename(kept)
                 if not suffix:
                     yield kept
+
+
+def _instance_id(session: Session) -> str | None:
+    try:
+        found = find_identity(session)
+    except IdentityError:
+        return None  # Edited: the license is tampered with then, which is not for here to say.
+    return found.instance_id if found else None
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -233,8 +233,8 @@ class Server:
         self.server.start()
         return self
 
-    def flask(self, *arguments: str) -> str:
-        return run_flask("app", self.env, *arguments)
+    def flask(self, *arguments: str, stdin: str = "") -> str:
+        return run_flask("app", self.env, *arguments, stdin=stdin)
 
     def browser(self) -> requests.Session:
         """A signed-in admin without a browser's engine."""

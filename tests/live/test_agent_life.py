@@ -137,7 +137,7 @@ def home(
             port = stack.enter_context(
                 running_nginx(
                     folder,
-                    upstream_port=port,
+                    upstream_ports=[port],
                     authority=authority,
                     client_ca=client_ca,
                     secret=SECRET,

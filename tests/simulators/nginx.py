@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -37,9 +37,14 @@ http {{
 
 @contextmanager
 def running_nginx(
-    folder: Path, *, upstream_port: int, authority: trustme.CA, client_ca: str, secret: str
+    folder: Path,
+    *,
+    upstream_ports: Sequence[int],
+    authority: trustme.CA,
+    client_ca: str,
+    secret: str,
 ) -> Iterator[int]:
-    """Start nginx before a server, with a certificate of `authority`; yield nginx's port."""
+    """Start nginx before servers, with a certificate of `authority`; yield nginx's port."""
     assert NGINX is not None
     port = _free_port()
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +54,7 @@ def running_nginx(
     (folder / "ca.pem").write_text(client_ca)
     auth = f'proxy_set_header X-Sentari-Proxy-Auth "{secret}";\n'
     (folder / "proxy-auth.conf").write_text(auth)
-    (folder / "sentari.conf").write_text(_example(folder, port, upstream_port))
+    (folder / "sentari.conf").write_text(_example(folder, port, upstream_ports))
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, user=user))
     process = subprocess.Popen(
@@ -63,13 +68,16 @@ def running_nginx(
         process.wait(30)
 
 
-def _example(folder: Path, port: int, upstream_port: int) -> str:
+def _example(folder: Path, port: int, upstream_ports: Sequence[int]) -> str:
     """The example with this machine's places in it, and nothing else changed."""
     text = EXAMPLE.read_text()
     for old, new in (
         (r"/etc/nginx/sentari/", f"{folder}/"),
         (r"listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-        (r"server 127\.0\.0\.1:8000;", f"server 127.0.0.1:{upstream_port};"),
+        (
+            r"server 127\.0\.0\.1:8000;",
+            " ".join(f"server 127.0.0.1:{upstream};" for upstream in upstream_ports),
+        ),
     ):
         text, count = re.subn(old, new, text)
         assert count, old
