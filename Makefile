@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check bench lock clean openapi prove-image
+.PHONY: help run test check bench prove-image fuzz coverage mutation lock clean openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -38,8 +38,8 @@ run: $(VENV)/.run ## Run Sentari and a local license server with a demo customer
 test: $(VENV)/.dev $(VENV)/.chart ## Run every check and every test, PostgreSQL and browser included
 	@deploy/test.sh
 
-check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, types, Dockerfile
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/hadolint Dockerfile
+check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, types, security, Dockerfile
+	@deploy/check.sh
 
 bench: $(VENV)/.dev ## Measure, and print ratios against a baseline of the same run
 	@$(BIN)/python -m bench.gate
@@ -48,6 +48,15 @@ bench: $(VENV)/.dev ## Measure, and print ratios against a baseline of the same 
 
 prove-image: $(VENV)/.dev ## Build both images and run them confined, without an engine (root, Debian)
 	@deploy/prove-image.sh
+
+fuzz: $(VENV)/.dev ## Change 100,000 genuine documents at random: none may be accepted
+	@$(BIN)/python -m tests.license_token.fuzz 100000
+
+coverage: $(VENV)/.dev ## Every line and branch of what decides about licenses, by its own tests: 100 %
+	@deploy/coverage.sh
+
+mutation: $(VENV)/.dev ## Change the same code in a thousand places: its own tests must notice (half an hour)
+	@$(BIN)/python -m tools.mutation
 
 lock: $(VENV)/.dev ## Lock the libraries' versions and hashes anew
 	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt; done

@@ -26,11 +26,8 @@ if [ ! -d tests/html/node_modules ]; then
     >/dev/null 2>&1 || echo "html-validate could not be installed with npm: its test is skipped."
 fi
 
-echo "Checking format, rules, types and the Dockerfile ..."
-$bin/ruff format --check --quiet .
-$bin/ruff check --quiet .
-$bin/mypy
-$bin/hadolint Dockerfile
+echo "Checking format, rules, types, security and the Dockerfile ..."
+deploy/check.sh
 
 echo "Testing ..."
 exec $bin/python -m pytest -n "${TEST_WORKERS:-2}" --dist loadgroup -q "$@"

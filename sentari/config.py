@@ -23,7 +23,7 @@ from serverkit.stopping import LONGEST_DRAIN_SECONDS
 PREFIX = "SENTARI_"
 DEFAULT_LICENSE_SERVER = "https://license.sentari.dev"
 LARGEST_CA_FILE_BYTES = 256 * 1024
-SHORTEST_SAFE_PROXY_SECRET = 16
+SHORTEST_SAFE_SECRET = 16
 LONGEST_HISTORY_DAYS = 36_500
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -109,7 +109,7 @@ class Settings:
         }
         if env.secret(f"{PREFIX}SECRET_KEY") is None:
             values["secret_key_file"] = made_secret_path(data_dir)
-        warnings = (*env.unknown_names(), *_tls_warnings(values))
+        warnings = (*env.unknown_names(), *_warnings(values))
         return cls(database_url, data_dir, **values, warnings=warnings)  # type: ignore[arg-type]
 
 
@@ -187,15 +187,17 @@ def _tls(env: EnvReader) -> dict[str, object]:
     }
 
 
-def _tls_warnings(values: Mapping[str, object]) -> Iterator[str]:
+def _warnings(values: Mapping[str, object]) -> Iterator[str]:
     secret = values["proxy_auth_secret"]
     if (secret or values["tls_cert"]) and not values["tls_ca"]:
         yield (
             f"{PREFIX}TLS_CA_FILE is not set: agents that enroll trust the internal CA alone, and "
             "will not trust a certificate that another one signed"
         )
-    if isinstance(secret, str) and len(secret) < SHORTEST_SAFE_PROXY_SECRET:
-        yield f"{PREFIX}PROXY_AUTH_SECRET is short enough to be guessed"
+    for name in ("proxy_auth_secret", "enrollment_token"):
+        given = values[name]
+        if isinstance(given, str) and len(given) < SHORTEST_SAFE_SECRET:
+            yield f"{PREFIX}{name.upper()} is short enough to be guessed"
 
 
 def _certificates(raw: str) -> str:

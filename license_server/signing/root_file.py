@@ -104,6 +104,10 @@ def read_root_file(path: Path) -> str:
         raise RootFileError(f"{path} is not a root file: it is not text") from error
 
 
+# What JSON of another shape ends in; endless numbers overflow, and endless nesting recurses.
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
 def _read(text: str) -> tuple[Cost, bytes, bytes]:
     try:
         document: dict[str, Any] = json.loads(text)
@@ -120,7 +124,7 @@ def _read(text: str) -> tuple[Cost, bytes, bytes]:
         salt, sealed = b64decode(kdf["salt"]), b64decode(document["sealed"])
         if len(salt) != argon2id.SALTBYTES:
             raise ValueError("a salt of another size")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _DAMAGE as error:
         raise RootFileError("this is not a root file of this program, or it is damaged") from error
     return cost, salt, sealed
 

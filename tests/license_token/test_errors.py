@@ -20,3 +20,7 @@ def test_every_refusal_has_its_code_and_is_of_the_one_family(
     assert issubclass(error, ValueError)
     assert error.code == code
     assert str(error("A sentence.")) == "A sentence."
+
+
+def test_a_refusal_without_a_code_of_its_own_is_just_refused() -> None:
+    assert errors.LicenseTokenError.code == "refused"

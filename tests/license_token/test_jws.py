@@ -233,3 +233,10 @@ def test_a_self_signed_document_must_be_signed_by_the_key_it_carries() -> None:
     payload = json.dumps({"jwk": jwk(ROOT)}).encode()
     with pytest.raises(BadSignatureError):
         jws.read_self_signed(raw(json.dumps(HEADER).encode(), payload, STRANGER), typ=TYP)
+
+
+@pytest.mark.parametrize(("place", "name"), [(0, "header"), (1, "payload"), (2, "signature")])
+def test_the_part_that_is_not_base64url_is_named(place: int, name: str) -> None:
+    parts = with_header(HEADER).split(".")
+    parts[place] += "="
+    assert refusal(".".join(parts)).startswith(f"The {name} is not")

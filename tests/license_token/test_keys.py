@@ -16,6 +16,12 @@ BAD_POINTS = [*SMALL_ORDER_POINTS, *NOT_POINTS, MIXED_ORDER_POINT.hex()]
 ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
+@pytest.mark.parametrize("x", [None, "", "AA==", "!"])
+def test_the_member_that_is_wrong_is_named(x: object) -> None:
+    with pytest.raises(MalformedError, match=r"^jwk\.x (must|is)\b"):
+        read_jwk(jwk(ROOT) | {"x": x})
+
+
 def test_a_public_key_survives_its_jwk() -> None:
     assert public_jwk(public(ROOT)) == jwk(ROOT)
     assert read_jwk(jwk(ROOT)) == public(ROOT)

@@ -198,6 +198,18 @@ def test_a_claim_that_is_missing_or_malformed_is_named(name: str, value: Any) ->
         read_reply(reply(**{name: value}), ROOTS)
 
 
+def test_a_day_that_the_calendar_does_not_have_is_told_as_such() -> None:
+    with pytest.raises(MalformedError, match="expires_at is not a date of the calendar"):
+        read_reply(reply(expires_at="2027-02-29"), ROOTS)
+
+
+@pytest.mark.parametrize("name", ["seq", "head"])
+def test_the_part_of_the_anchor_that_is_wrong_is_named(name: str) -> None:
+    audit = {"seq": 42, "head": HEAD} | {name: -1}
+    with pytest.raises(MalformedError, match=rf"^audit\.{name} must"):
+        read_reply(reply(audit=audit), ROOTS)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     refusals(

@@ -9,7 +9,9 @@ import pytest
 from serverkit.audit.chain import (
     GENESIS,
     AuditEntry,
+    Break,
     ChainError,
+    breaks,
     canonical,
     entry_hash,
     format_time,
@@ -60,7 +62,9 @@ def test_the_canonical_form_is_that_of_rfc_8785(value: object, text: str) -> Non
     assert canonical(value) == text
 
 
-@pytest.mark.parametrize("value", [1.5, 2**53 + 1, "\ud800", {1: 2}, {"a": b"x"}, object()])
+@pytest.mark.parametrize(
+    "value", [1.5, 2**53 + 1, "\ud800", {"\ud800": 1}, {1: 2}, {"a": b"x"}, object()]
+)
 def test_what_has_no_canonical_form_is_refused(value: object) -> None:
     with pytest.raises(ChainError):
         canonical(value)
@@ -125,3 +129,34 @@ def test_an_entry_that_cannot_be_hashed_is_a_finding_and_not_a_crash() -> None:
 def test_a_walk_can_begin_in_the_middle() -> None:
     entries = chain(5)
     assert verify(entries[3:], seq=3, head=entries[2].hash).checked == 2
+
+
+def test_a_walk_past_the_breaks_finds_none_in_an_untouched_chain() -> None:
+    assert list(breaks(chain(5))) == []
+    assert list(breaks([])) == []
+
+
+def test_a_walk_past_the_breaks_takes_each_entry_as_it_is_for_the_next() -> None:
+    entries = chain(6)
+    entries[1] = replace(entries[1], actor="user:someone")
+    del entries[3]
+    found = list(breaks(entries))
+    assert [(each.seq, each.problem) for each in found] == [
+        (2, "entry 2 was changed after it was written"),
+        (5, "entry 4 is missing"),
+    ]
+    assert found[0].hash == entry_hash(entries[1]) != entries[1].hash
+
+
+def test_the_first_entry_follows_the_beginning_and_nothing_else() -> None:
+    entries = chain(2)
+    assert [each.problem for each in breaks(entries[1:])] == ["entry 1 is missing"]
+    moved = replace(entries[0], prev_hash="1" * 64)
+    assert "does not follow" in next(iter(breaks([moved]))).problem
+
+
+def test_a_break_that_cannot_be_hashed_has_no_hash() -> None:
+    [entry] = chain(1)
+    [found] = breaks([replace(entry, detail={"n": 1.5})])
+    assert found == Break(1, found.problem, None)
+    assert "cannot be hashed" in found.problem

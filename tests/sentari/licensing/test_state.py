@@ -20,7 +20,7 @@ from sentari.licensing.state import (
     Usage,
     evaluate,
 )
-from tests.sentari.licensing.samples import DAY, EXPIRY, ISSUED, SECOND, make_claims
+from tests.sentari.licensing.samples import DAY, EXPIRY, ISSUED, SECOND, make_claims, make_terms
 
 GRACE_END = EXPIRY + 14 * DAY
 READ_ONLY_END = EXPIRY + 44 * DAY
@@ -114,7 +114,8 @@ def test_without_a_license_the_server_is_unlicensed_and_counts_no_days() -> None
     status = evaluate(None, Facts(), ISSUED)
     assert (status.state, status.gate) == (State.UNLICENSED, Gate.READ_ONLY)
     assert status.days_until_expiry is status.offline_days_left is status.next_change is None
-    assert status.limits == Limits(0, 0)
+    assert (status.limits, status.usage) == (Limits(0, 0), Usage(devices=0, packages=0))
+    assert status.terms is status.offline_deadline is status.max_offline_days is None
 
 
 def test_a_license_that_vanished_is_tampered_and_not_unlicensed() -> None:
@@ -236,6 +237,23 @@ def test_since_is_when_the_change_was_seen_where_the_vendor_decides() -> None:
 def test_the_status_carries_usage_and_signed_limits() -> None:
     status = evaluate(make_claims(max_devices=None), Facts(usage=Usage(5, 60)), ISSUED)
     assert (status.usage, status.limits) == (Usage(5, 60), Limits(None, 1000))
+    assert status.terms == make_terms(max_devices=None)
+    assert (status.max_offline_days, status.offline_deadline) == (365, ISSUED + 365 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("now", "days", "said"),
+    [
+        (ISSUED, 365, "The license is valid until 14 March 2027."),
+        (EXPIRY, 365, "Everything works until 28 March 2027"),
+        (GRACE_END, 365, "Install a new key before 27 April 2027."),
+        (READ_ONLY_END, 365, "periods are over since 27 April 2027."),
+        (OFFLINE, 20, "allows 20 days without an answer."),
+        (OFFLINE, 1, "allows 1 day without an answer."),
+    ],
+)
+def test_the_reason_names_the_dates_that_matter(now: datetime, days: int, said: str) -> None:
+    assert said in evaluate(make_claims(max_offline_days=days), Facts(), now).reason
 
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
