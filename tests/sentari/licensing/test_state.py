@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from license_token.fields import END_OF_DATES, MAX_TIME
@@ -277,6 +277,7 @@ FACTS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.none() | CLAIMS, FACTS, MOMENTS)
 def test_every_input_has_a_status_and_its_next_change_is_true(
     claims: ReplyClaims | None, facts: Facts, now: datetime
@@ -292,6 +293,7 @@ def test_every_input_has_a_status_and_its_next_change_is_true(
         assert evaluate(claims, facts, just_before).state == status.state
 
 
+@settings(deadline=None)
 @given(CLAIMS, MOMENTS, st.timedeltas(timedelta(), timedelta(days=9000)))
 def test_time_alone_never_opens_the_gate_again(
     claims: ReplyClaims, now: datetime, later: timedelta
