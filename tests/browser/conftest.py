@@ -63,6 +63,17 @@ def staff(site: Site) -> Staff:
     return Staff(site.vendor)
 
 
+def new_context(browser: Browser, url: str, *, javascript: bool = True) -> BrowserContext:
+    """Return a window of a new visitor."""
+    return browser.new_context(
+        base_url=url,
+        viewport={"width": 1280, "height": 860},
+        color_scheme="light",
+        reduced_motion="reduce",  # no color is measured halfway between two
+        java_script_enabled=javascript,
+    )
+
+
 Open = Callable[..., Watched]
 
 
@@ -75,13 +86,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     def open_page(
         *, signed_in: bool = True, javascript: bool = True, url: str = site.server.url
     ) -> Watched:
-        context = browser.new_context(
-            base_url=url,
-            viewport={"width": 1280, "height": 860},
-            color_scheme="light",
-            reduced_motion="reduce",  # no color is measured halfway between two
-            java_script_enabled=javascript,
-        )
+        context = new_context(browser, url, javascript=javascript)
         contexts.append(context)
         if signed_in:
             context.add_cookies(site.cookies())

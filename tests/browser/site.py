@@ -1,8 +1,6 @@
 """The site that the browser looks at: brought into a state by its API, in any order of tests."""
 
 import json
-import sqlite3
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -126,34 +124,6 @@ class Site:
         if self.server.state() != "unlicensed":
             self.post("/settings/license/remove")
         assert self.server.state() == "unlicensed"
-
-    def change_terms(self, **terms: object) -> None:
-        path = f"/api/v1/licenses/{self.license['id']}"
-        self.vendor.call("PATCH", path, {"reason": "the browser tests", **terms})
-        self.check_in()
-
-    def change_status(self, verb: str) -> None:
-        """Suspend, reinstate or revoke the license, and let the server hear of it."""
-        path = f"/api/v1/licenses/{self.license['id']}/{verb}"
-        self.vendor.call("POST", path, {"reason": "the browser tests"})
-        self.check_in()
-
-    def expire(self, *, days_ago: int) -> None:
-        """Let the license have expired so many days ago."""
-        self.change_terms(expires_at=day_from_now(-days_ago))
-
-    def tamper(self) -> None:
-        """Edit the license as somebody with the database in hand would."""
-        with sqlite3.connect(self.server.database, timeout=20) as connection:
-            connection.execute("UPDATE installed_license SET max_devices = 99999")
-        connection.close()
-        deadline = time.monotonic() + 5
-        while self.server.state() != "tampered":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-    def check_in(self) -> None:
-        assert self.post("/api/v1/license/refresh").status_code == 200
 
     def fill(self) -> None:
         """Load the real scans and a hostile one, once."""

@@ -9,8 +9,9 @@ from playwright.sync_api import ConsoleMessage, Page, Request
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
 WIDE, NARROW = 1280, 390
 _ALL_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
+_AXE = Axe().axe_script
 # Another color scheme or width changes nothing else that axe could find.
-_CONTRAST: dict[str, Any] = {**_ALL_RULES, "runOnly": ["color-contrast", "target-size"]}
+CONTRAST: dict[str, Any] = {**_ALL_RULES, "runOnly": ["color-contrast", "target-size"]}
 
 
 class Watched:
@@ -40,7 +41,10 @@ class Watched:
 
     def findings(self, options: dict[str, Any] | None = None) -> list[str]:
         """What axe finds serious or critical."""
-        found = Axe().run(self.page, options=options or _ALL_RULES).response["violations"]
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(_AXE)
+        run = "options => axe.run(document, options).then(found => found.violations)"
+        found = self.page.evaluate(run, options or _ALL_RULES)
         return [
             f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}"
             for rule in found
@@ -61,13 +65,21 @@ class Watched:
         )
         return found
 
+    def shorten(self, alike: str) -> None:
+        """Leave out what is like the rest, as far as it does not make a phone scroll sideways."""
+        self.page.set_viewport_size({"width": NARROW, "height": 844})
+        assert self.too_wide() == []
+        self.page.set_viewport_size({"width": WIDE, "height": 860})
+        script = "alike => document.querySelectorAll(alike).forEach(each => each.remove())"
+        self.page.evaluate(script, alike)
+
     def inspect(self, name: str) -> None:
         """Look at the page wide and light, then narrow and dark, and keep both pictures."""
         found = self.findings() + self.too_wide()
         self.keep(f"{name}-light-{WIDE}")
         self.page.emulate_media(color_scheme="dark")
         self.page.set_viewport_size({"width": NARROW, "height": 844})
-        found += self.findings(_CONTRAST) + self.too_wide()
+        found += self.findings(CONTRAST) + self.too_wide()
         self.keep(f"{name}-dark-{NARROW}")
         self.page.set_viewport_size({"width": WIDE, "height": 860})
         self.page.emulate_media(color_scheme="light")

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from werkzeug.test import TestResponse
 
 from sentari.extensions import db
 from sentari.inventory.models import Device, ScanEntry
+from sentari.licensing.exchange import check_in
 from sentari.web.access import access
 from tests.clocks import FakeClock
 from tests.conftest import csrf_token, factory
@@ -231,7 +232,20 @@ def _look_around(house: House) -> None:
     _invite(house, admin)
     for name, path in FULL.items():
         house.look(name, admin.get(path.format_map(_ids(house.app))))
+    _expire(house, -20)
+    for name, path in FULL.items():
+        house.look(f"read-only-{name}", admin.get(path.format_map(_ids(house.app))))
+    _expire(house, 300)
     _fail(house, admin)
+
+
+def _expire(house: House, days: int) -> None:
+    world, today = house.fleet.world, house.fleet.clock.now().date()
+    key = world.vendor.licenses[-1].key
+    world.vendor.change(key, expires_at=today + timedelta(days=days))
+    world.do(check_in)
+    house.fleet.clock.ticks += 2
+    house.log.taken()
 
 
 def _invite(house: House, admin: FlaskClient) -> None:
@@ -320,6 +334,22 @@ def test_a_failure_is_told_with_an_id_that_is_in_the_log(
     assert (line.request_id, line.status) == (page.request_id, status)  # type: ignore[attr-defined]
     assert any(record.levelno >= logging.ERROR for record in page.logged) is (status >= 500)
     assert "secret" not in page.html
+
+
+def content(page: Page) -> str:
+    """Return what stands below the banner and beside the navigation."""
+    return re.sub(r'name="csrf_token"[^>]*>', "", page.html[page.html.index("<main") :])
+
+
+def test_when_the_license_allows_reading_only_a_page_is_the_same_with_a_banner_above_it(
+    pages: dict[str, Page],
+) -> None:
+    same = set(FULL) - {"overview", "license", "license-offline"}
+    same -= {name for name in same if name.startswith("audit")}  # it has more to tell meanwhile
+    for name in sorted(same):
+        closed, full = pages[f"read-only-{name}"], pages[name]
+        assert ('<section class="banner' in closed.html) == (name != "api-docs"), name
+        assert content(closed) == content(full), name
 
 
 @pytest.mark.parametrize("name", sorted(SAYS_WHAT_TO_DO))
