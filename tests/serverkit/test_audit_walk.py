@@ -94,7 +94,7 @@ def test_a_log_that_grows_while_it_is_walked_is_no_broken_one(
         thread = threading.Thread(target=write)
         thread.start()
         try:
-            for _ in range(15):
+            for _ in range(6):
                 db.session.rollback()
                 verdict, finished = Verdict.at_the_beginning(), False
                 while not finished:
