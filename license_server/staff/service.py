@@ -1,4 +1,8 @@
-"""Make and change staff. Callers commit."""
+"""Make and change staff. Callers commit.
+
+Whatever is written down locks the audit log's head before any other row, so that no two changes
+of one person wait for each other.
+"""
 
 from datetime import datetime
 from typing import Protocol
@@ -6,7 +10,7 @@ from typing import Protocol
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from license_server.audit import record
+from license_server.audit import audit_log, record
 from license_server.errors import (
     ConflictError,
     ForbiddenError,
@@ -132,30 +136,30 @@ def reset_password(
 ) -> None:
     """Set a new password and end the sessions of the old one."""
     _check_password(password, person.email)
+    record(session, at=at, actor=actor, action="STAFF_PASSWORD_RESET", target=person.email)
     person.password_hash, person.password_temporary = hash_password(password), temporary
     end_sessions(session, person)
-    record(session, at=at, actor=actor, action="STAFF_PASSWORD_RESET", target=person.email)
 
 
 def reset_totp(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
     """Forget the second factor: the person sets up a new one at the next sign-in."""
+    record(session, at=at, actor=actor, action="STAFF_TOTP_RESET", target=person.email)
     person.totp_sealed = person.totp_last_step = None
     end_sessions(session, person)
-    record(session, at=at, actor=actor, action="STAFF_TOTP_RESET", target=person.email)
 
 
 def change_password(session: Session, person: Staff, password: str, *, at: datetime) -> None:
     """Set the person's own new password and end the sessions of the old one."""
     _check_password(password, person.email)
+    record(session, at=at, actor=person.actor, action="STAFF_PASSWORD_CHANGED", target=person.email)
     person.password_hash, person.password_temporary = hash_password(password), False
     end_sessions(session, person)
-    record(session, at=at, actor=person.actor, action="STAFF_PASSWORD_CHANGED", target=person.email)
 
 
 def sign_out_everywhere(session: Session, person: Staff, *, at: datetime, actor: str) -> None:
     """End all of a person's sessions, and say so in the audit log."""
-    end_sessions(session, person)
     record(session, at=at, actor=actor, action="STAFF_SIGNED_OUT_EVERYWHERE", target=person.email)
+    end_sessions(session, person)
 
 
 def end_sessions(session: Session, person: Staff) -> None:
@@ -171,6 +175,7 @@ def list_sessions(session: Session, person_id: int, now: datetime) -> list[Staff
 
 def end_own_session(session: Session, person: Staff, session_id: int, *, at: datetime) -> None:
     """End one of the person's own sessions; one that is over already is no fault."""
+    audit_log.lock(session)
     ended = sessions.end_one(session, session_id, StaffSession.staff_id == person.id)
     if ended is not None:
         record(

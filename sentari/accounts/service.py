@@ -1,4 +1,8 @@
-"""Make users and sign them in; what they do with their own account. Callers commit."""
+"""Make users and sign them in; what they do with their own account. Callers commit.
+
+Whatever is written down locks the audit log's head before any other row, so that no two changes
+of one account wait for each other.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -190,6 +194,7 @@ def list_sessions(session: Session, user_id: int, now: datetime) -> list[UserSes
 
 def end_own_session(session: Session, user: User, session_id: int, *, at: datetime) -> None:
     """End one of the user's own sessions; one that is over already is no fault."""
+    audit_log.lock(session)
     ended = sessions.end_one(session, session_id, UserSession.user_id == user.id)
     if ended is not None:
         action, detail = "USER_SESSION_ENDED", {"address": ended.address}
@@ -198,9 +203,9 @@ def end_own_session(session: Session, user: User, session_id: int, *, at: dateti
 
 def sign_out_everywhere(session: Session, user: User, *, at: datetime) -> None:
     """End all of the user's own sessions."""
-    end_sessions(session, user)
     action = "USER_SIGNED_OUT_EVERYWHERE"
     record(session, at=at, actor=user.actor, action=action, target=user.email)
+    end_sessions(session, user)
 
 
 def end_sessions(session: Session, user: User) -> None:
