@@ -1,12 +1,12 @@
 """Python's -O takes every `assert` out: no refusal may depend on one."""
 
+import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 PROBE = """
 import sys
@@ -54,10 +54,7 @@ def test_documents_are_refused_without_asserts() -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_the_tests_of_the_readers_pass_without_asserts() -> None:
-    names = ["test_vectors.py", "test_jws.py", "test_certificate.py", "test_request.py"]
-    files = [str(HERE / name) for name in [*names, "test_reply.py"]]
-    # Pytest itself warns that it runs without asserts, which is the point here.
-    result = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", *files)
-    assert result.returncode == 0, result.stdout
-    assert " passed" in result.stdout
+def test_no_module_of_the_documents_asserts_anything() -> None:
+    for path in (ROOT / "license_token").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree)), path
