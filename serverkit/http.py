@@ -1,5 +1,6 @@
 """What every answer and every body of both servers has in common."""
 
+import ipaddress
 import logging
 import re
 import time
@@ -85,6 +86,27 @@ def _log_request(response: Response) -> None:
             "request_id": g.get("request_id"),
         },
     )
+
+
+def counted_address() -> str:
+    """Return whom a rate limit counts: the peer's address, of IPv6 the network of 64 bits.
+
+    A single line at home has such a network, with more addresses than anybody could count.
+    """
+    return counted(request.remote_addr or "")
+
+
+def counted(address: str) -> str:
+    """Return the address, or the network that counts as one."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
 
 
 def read_body(limit_bytes: int) -> bytes:

@@ -8,7 +8,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from license_server.access import access
 from license_server.answering import answer
 from license_server.errors import CheckInRefusedError
-from serverkit.http import read_body
+from serverkit.http import counted_address, read_body
 from serverkit.problems import Problem
 
 blueprint = APIBlueprint("check_in", __name__, tag="Check-in")
@@ -21,7 +21,7 @@ CONTENT_TYPE = "application/jwt"
 @access(public=True)
 def check_in() -> ResponseReturnValue:
     """Answer a server's signed request with a signed reply."""
-    exchange = answer(_body, request.remote_addr or "")
+    exchange = answer(_body, counted_address())
     headers = {"Cache-Control": "no-store"}
     return Response(exchange.reply, content_type=CONTENT_TYPE, headers=headers)
 

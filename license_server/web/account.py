@@ -13,6 +13,7 @@ from license_server.staff.roles import SUPPORT
 from license_server.web.forms import show_violations
 from serverkit.browsers import browser_name
 from serverkit.forms import ConfirmForm, PasswordForm
+from serverkit.http import counted_address
 from serverkit.pages import safe_next
 from serverkit.rate_limits import limit_sign_in
 
@@ -112,7 +113,7 @@ def _page(form: ConfirmForm) -> str:
 def _is_password(password: str) -> bool:
     """Tell whether it is the person's own; guessing it is limited as at the sign-in."""
     limiter, email = current().rate_limiter, caller().email
-    limit_sign_in(limiter, "password", address=request.remote_addr or "", account=email)
+    limit_sign_in(limiter, "password", address=counted_address(), account=email)
     return sign_in.verify_login(db.session(), email, password) is not None
 
 

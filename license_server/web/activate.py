@@ -20,6 +20,7 @@ from license_server.presented import LARGEST_REQUEST_BYTES, presented_text
 from license_server.refusals import to_problem
 from license_token.armor import armor_license
 from license_token.request import NONCE_LIFETIME_DAYS
+from serverkit.http import counted_address
 from serverkit.problems import Problem
 from serverkit.qr import qr_code
 
@@ -77,7 +78,7 @@ def answer() -> ResponseReturnValue:
     """Answer a request with a page, or with the license file alone."""
     request.max_content_length = LARGEST_BODY_BYTES
     try:
-        exchange = answer_request(_given, request.remote_addr or "")
+        exchange = answer_request(_given, counted_address())
     except LicenseServerError as error:
         return _refused(to_problem(error))
     except Problem as problem:

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from apiflask import APIBlueprint
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from flask import request
 from flask.typing import ResponseReturnValue
 
 from sentari import metrics
@@ -34,7 +33,7 @@ from sentari.inventory.faults import MalformedScanError, ScanError
 from sentari.inventory.ingestion import UnknownDeviceError
 from sentari.inventory.scan import Scan, read_scan
 from sentari.web.access import access
-from serverkit.http import read_body
+from serverkit.http import counted_address, read_body
 from serverkit.problems import Problem, invalid
 
 log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ Document = TypeVar("Document")
 )
 def register() -> ResponseReturnValue:
     """Enroll a device, or give a known machine a new identity."""
-    current().rate_limiter.hit(ENROLLMENTS, "enrollment", request.remote_addr or "")
+    current().rate_limiter.hit(ENROLLMENTS, "enrollment", counted_address())
     sent = _read(registration.read_registration, REGISTRATION_BYTES)
     try:
         enrolled = _enroll(sent)

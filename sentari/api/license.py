@@ -21,6 +21,7 @@ from sentari.licensing.refusals import LicensingRefusedError
 from sentari.licensing.report import admin_report, public_report
 from sentari.web.access import access
 from sentari.web.gate import fresh_license_status
+from serverkit.http import counted_address
 from serverkit.problems import Problem, invalid
 
 blueprint = APIBlueprint("license_api", __name__, url_prefix="/api/v1/license", tag="License")
@@ -38,7 +39,7 @@ _NOT_APPLIED = {
 @describe(answers={200: PublicLicenseOut}, problems={429: "More than 60 a minute."})
 def show() -> ResponseReturnValue:
     """Tell the license's state; admins also learn customer, limits, usage and identity."""
-    current().rate_limiter.hit(STATUS_READS, "license", request.remote_addr or "")
+    current().rate_limiter.hit(STATUS_READS, "license", counted_address())
     if current_user.is_authenticated and current_user.is_admin:
         return _report()
     return public_report(fresh_license_status())

@@ -15,6 +15,7 @@ from sentari.web.access import CHOOSE_PASSWORD, access
 from sentari.web.forms import SetupForm
 from sentari.web.own_account import password_changed
 from serverkit.forms import LoginForm, PasswordForm
+from serverkit.http import counted_address
 from serverkit.pages import present_browser, safe_next
 from serverkit.passwords import PasswordRefusedError
 from serverkit.problems import Problem
@@ -59,7 +60,7 @@ def choose_password() -> ResponseReturnValue:
 
 
 def _verified(email: str, password: str) -> Verified:
-    limit_sign_in(current().rate_limiter, "login", address=request.remote_addr or "", account=email)
+    limit_sign_in(current().rate_limiter, "login", address=counted_address(), account=email)
     user = service.verify_login(db.session(), email, password)
     if user is None:
         _note_failure(email)
@@ -112,7 +113,7 @@ def setup() -> ResponseReturnValue:
 
 
 def _made_first_admin(form: SetupForm) -> bool:
-    current().rate_limiter.hit(SIGN_IN_LIMIT, "setup", request.remote_addr or "")
+    current().rate_limiter.hit(SIGN_IN_LIMIT, "setup", counted_address())
     if not hmac.compare_digest(form.token.data.strip().encode(), setup_token().encode()):
         form.token.errors = ["This is not the token in the server's log."]
         return False

@@ -7,6 +7,7 @@ from sentari.accounts import service
 from sentari.accounts.service import AccountError, Verified
 from sentari.audit.store import record
 from sentari.extensions import current, db, writing
+from serverkit.http import counted_address
 from serverkit.problems import Problem
 from serverkit.rate_limits import limit_sign_in
 
@@ -28,7 +29,8 @@ def reauthenticate(password: str, *, wrong: str = "This is not your password.") 
     require_person()
     email, actor = current_user.email, current_user.actor
     address = request.remote_addr or ""
-    limit_sign_in(current().rate_limiter, "password", address=address, account=email)
+    limiter = current().rate_limiter
+    limit_sign_in(limiter, "password", address=counted_address(), account=email)
     user = service.verify_login(db.session(), email, password)
     if user is None:
         _note_refusal(actor, email, address)

@@ -92,6 +92,20 @@ def test_an_address_in_a_header_does_not_start_a_new_count(site: Site) -> None:
     assert codes == [403] * 10 + [429]
 
 
+def test_the_addresses_of_one_ipv6_network_are_one_guesser(site: Site) -> None:
+    site.clock.advance(60)
+    body = {"hostname": "h", "enrollment_token": "wrong", "machine_id": ""}
+
+    def guess(address: str) -> int:
+        base = {"REMOTE_ADDR": address}
+        path = f"{API}/agent/register"
+        return site.agents.post(path, json=body, environ_base=base).status_code
+
+    codes = [guess(f"2001:db8:0:1:{number:x}::{number:x}") for number in range(11)]
+    assert codes == [403] * 10 + [429]
+    assert guess("2001:db8:0:2::1") == 403, "another network is somebody else"
+
+
 def test_a_device_id_in_the_body_is_not_an_identity(site: Site) -> None:
     document = scan(device_id=site.device_id)
     answer = site.agents.post(f"{API}/agent/scan", json=document)

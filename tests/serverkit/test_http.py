@@ -8,7 +8,7 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from serverkit.http import inflate, read_body, register_http
+from serverkit.http import counted, inflate, read_body, register_http
 from serverkit.problems import Problem, register_problems
 
 LIMIT = 100_000
@@ -117,3 +117,20 @@ def test_tls_is_remembered_by_browsers_only_when_it_was_used(client: FlaskClient
     assert "Strict-Transport-Security" not in client.get("/api/where").headers
     secure = client.get("/api/where", base_url="https://localhost")
     assert "max-age=31536000" in secure.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize(
+    ("address", "who"),
+    [
+        ("", ""),
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:DB8::FFFF:0:0:1", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_whom_a_rate_limit_counts(address: str, who: str) -> None:
+    assert counted(address) == who
