@@ -55,13 +55,24 @@ def writing() -> AbstractContextManager[Session]:
     return database.writing(db)
 
 
-def write_with_others(work: Callable[[Session], Value]) -> Value:
+def single_statements() -> Session:
+    """Return the request's session for reads of which each may see another moment."""
+    return database.single_statements(db)
+
+
+def write_with_others(
+    work: Callable[[Session], Value], single: Callable[[Session], Value | None] | None = None
+) -> Value:
     """Return what `work` returns, once it is committed, maybe together with other requests' work.
 
     On PostgreSQL transactions write side by side and share their waiting for the disk anyway.
+    There `single` may do it all with one statement, which needs no transaction around it; it
+    returns None when it has done nothing.
     """
     if db.engine.dialect.name == "sqlite":
         db.session.rollback()  # nothing is to be kept open while others write
         return current().shared_writes.run(work)
+    if single and (done := single(single_statements())):
+        return done
     with writing() as session:
         return work(session)

@@ -24,10 +24,12 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from serverkit.database_faults import is_of_the_connection
+from serverkit.driver import run_text
 from serverkit.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 15
 _WRITING = "server_write"
+_SINGLE = "AUTOCOMMIT"
 _TURNS: "WeakKeyDictionary[Engine, Turns]" = WeakKeyDictionary()
 
 _NAMING = {
@@ -146,14 +148,31 @@ def _begin_sqlite(connection: Connection) -> None:
     # A write that nobody announced would begin as a read and could fail half-way with
     # "database is locked"; query_only turns it into an error at once, in every test.
     if connection.info.get(_WRITING) is not writes:
-        connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+        run_text(connection, f"PRAGMA query_only={'OFF' if writes else 'ON'}")
         connection.info[_WRITING] = writes
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    run_text(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def writable(connection: Connection) -> Connection:
     """Return the connection with its next transactions allowed to write."""
     return connection.execution_options(**_write_options(connection.dialect.name))
+
+
+def single_statements(db: SQLAlchemy) -> Session:
+    """Return the session, each of whose statements is a transaction of its own on PostgreSQL.
+
+    To say where one begins and ends would be two round trips more. On SQLite, where they cost
+    nothing, they stay together and may only read.
+    """
+    session = db.session()
+    if db.engine.dialect.name == "sqlite":
+        return session
+    if session.in_transaction():
+        if session.connection().get_execution_options().get("isolation_level") == _SINGLE:
+            return session
+        session.rollback()
+    session.connection(execution_options={"isolation_level": _SINGLE})
+    return session
 
 
 def _write_options(dialect: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from sentari.agents.models import DeviceCertificate, DeviceCredential
 from sentari.inventory.models import Device
+from serverkit.database import UtcDateTime
+from serverkit.driver import DriverStatement
 from serverkit.problems import Problem
 from serverkit.tokens import hash_token
 
@@ -32,13 +34,18 @@ class Evidence:
 
 # Every request of an agent asks one of these, so they are built once.
 _THIS: BindParameter[str] = bindparam("this")
-_BY_TOKEN = (
-    select(DeviceCredential.revoked_at, Device.id, Device.uid)
+_BY_TOKEN = DriverStatement(
+    select(DeviceCredential.revoked_at.is_not(None), Device.id, Device.uid)
     .outerjoin(Device, Device.id == DeviceCredential.device_id)
     .where(DeviceCredential.token_hash == _THIS)
 )
-_BY_CERTIFICATE = (
-    select(DeviceCertificate.revoked_at, DeviceCertificate.not_after, Device.id, Device.uid)
+_BY_CERTIFICATE = DriverStatement(
+    select(
+        DeviceCertificate.revoked_at.is_not(None),
+        DeviceCertificate.not_after <= bindparam("now", type_=UtcDateTime),
+        Device.id,
+        Device.uid,
+    )
     .outerjoin(Device, Device.id == DeviceCertificate.device_id)
     .where(DeviceCertificate.fingerprint == _THIS)
 )
@@ -71,30 +78,31 @@ def _callers(session: Session, evidence: Evidence, now: datetime) -> Iterator[Ca
 
 def caller_of_token(session: Session, token: str) -> Caller:
     """Return the device that a device token belongs to, else raise Problem 401, 403 or 404."""
-    values = {"this": hash_token(token)}
-    found = session.connection().execute(_BY_TOKEN, values).one_or_none()
+    found = _BY_TOKEN.run(session.connection(), {"this": hash_token(token)}).fetchone()
     if found is None:
         raise no_identity()
-    if found.id is None:
+    revoked, device_id, uid = found
+    if device_id is None:
         raise unknown_device()
-    if found.revoked_at is not None:
+    if revoked:
         raise _revoked("device token")
-    return Caller(found.id, found.uid)
+    return Caller(device_id, uid)
 
 
 def caller_of_certificate(session: Session, fingerprint: str, now: datetime) -> Caller:
     """Return the device that a certificate was made for, else raise Problem 401, 403 or 404."""
-    values = {"this": fingerprint}
-    found = session.connection().execute(_BY_CERTIFICATE, values).one_or_none()
+    values = {"this": fingerprint, "now": now}
+    found = _BY_CERTIFICATE.run(session.connection(), values).fetchone()
     if found is None:
         raise no_identity("This certificate was not made by this server. Enroll the device again.")
-    if found.id is None:
+    revoked, ended, device_id, uid = found
+    if device_id is None:
         raise unknown_device()
-    if found.revoked_at is not None:
+    if revoked:
         raise _revoked("certificate")
-    if now >= found.not_after:
+    if ended:
         raise no_identity("This device's certificate has expired. Enroll the device again.")
-    return Caller(found.id, found.uid)
+    return Caller(device_id, uid)
 
 
 def caller_of_uid(session: Session, uid: str) -> Caller:

@@ -241,7 +241,8 @@ def _ingest(caller: Caller, sent: Scan) -> ingestion.Receipt:
     try:
         prepared = ingestion.prepare(db.session(), caller.device_id, sent)
         return write_with_others(
-            lambda session: ingestion.ingest(session, prepared, now=now, license_status=status)
+            lambda session: ingestion.ingest(session, prepared, now=now, license_status=status),
+            lambda session: ingestion.confirm(session, prepared, now),
         )
     except UnknownDeviceError:
         raise identity.unknown_device() from None

@@ -10,12 +10,12 @@ from flask import request
 from sentari.agents import identity
 from sentari.agents.identity import Caller, Evidence
 from sentari.agents.terminator import TerminatorError, fingerprint_of_pem, read_fingerprint
-from sentari.extensions import current, db
+from sentari.extensions import current, single_statements
 
 
 def device_caller() -> Caller | None:
     """Return the device that proved itself, or None where a claim alone is believed."""
-    caller = identity.caller_of(db.session(), evidence(), current().clock.now())
+    caller = identity.caller_of(single_statements(), evidence(), current().clock.now())
     if caller is None and current().settings.mtls_required:
         raise identity.no_identity()
     return caller

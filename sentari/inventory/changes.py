@@ -7,7 +7,7 @@ compared, read and written in those few records only.
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sentari.inventory.records import (
@@ -21,7 +21,10 @@ from sentari.inventory.text import Warnings
 
 # Fingerprint, package id, number of values that were mended in the record (255: or more).
 _ENTRY = struct.Struct(f"<{FINGERPRINT_BYTES}sIB")
+_ID = struct.Struct("<I")
 _MOST_MENDED = 255
+# Databases count to 2**31 - 1: a package that has no id yet is given one from here on.
+_PROVISIONAL = 2**31
 
 
 class Entry(NamedTuple):
@@ -62,20 +65,27 @@ class News:
     gone: frozenset[bytes]
 
     @property
-    def keys(self) -> list[PackageKey]:
-        """Return the packages of the fresh records, sorted, each once."""
-        return sorted({record.key for record in self.fresh.values()})
+    def packages(self) -> dict[bytes, PackageKey]:
+        """Return the packages of the fresh records by their digests."""
+        return {record.digest: record.key for record in self.fresh.values()}
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What has to be written: package ids, and with them the JSON text of the locations."""
+    """What has to be written: package ids, and with them the JSON text of the locations.
+
+    `arrived` are the digests of the added packages. `missing` are packages that have provisional
+    ids, by their digests in order; `pending` are the places of such ids in the index.
+    """
 
     added: Mapping[int, str]
     changed: Mapping[int, str]
     removed: tuple[int, ...]
     index: bytes
     tracked: int
+    arrived: tuple[bytes, ...] = ()
+    missing: Mapping[bytes, PackageKey] = field(default_factory=dict)
+    pending: tuple[int, ...] = ()
 
     @property
     def growth(self) -> int:
@@ -94,6 +104,21 @@ class Difference:
         }
         return replace(self, changed=changed)
 
+    def with_ids(self, ids: Mapping[bytes, int]) -> "Difference":
+        """Return the difference with the ids that the missing packages have got."""
+        if not self.missing:
+            return self
+        real = [ids[digest] for digest in self.missing]
+        added = {
+            number if number < _PROVISIONAL else real[number - _PROVISIONAL]: text
+            for number, text in self.added.items()
+        }
+        index = bytearray(self.index)
+        for place in self.pending:
+            (number,) = _ID.unpack_from(index, place)
+            _ID.pack_into(index, place, real[number - _PROVISIONAL])
+        return replace(self, added=added, index=bytes(index), missing={}, pending=())
+
 
 def find_news(records: RawRecords, index: Index, warnings: Warnings) -> News:
     """Compare a scan's records with the index of the last scan; only the fresh ones are read.
@@ -109,27 +134,41 @@ def find_news(records: RawRecords, index: Index, warnings: Warnings) -> News:
     return News(fresh, frozenset(index.keys() - positions.keys()))
 
 
-def settle(
-    news: News, records: RawRecords, index: Index, ids: Mapping[PackageKey, int]
-) -> Difference:
-    """Return what has to be written, once every fresh record's package has an id.
+def settle(news: News, records: RawRecords, index: Index, known: Mapping[bytes, int]) -> Difference:
+    """Return what has to be written; `known` are the ids of the packages that have one.
 
     All locations of a package are written together, so the records of the touched packages
     that did not change are read again.
     """
-    entries = {mark: index[mark] for mark in records.positions if mark in index}
-    fresh = {mark: Entry(ids[r.key], r.mended) for mark, r in news.fresh.items()}
+    packages = news.packages
+    missing = {digest: packages[digest] for digest in sorted(packages.keys() - known.keys())}
+    ids = {**known, **{digest: _PROVISIONAL + place for place, digest in enumerate(missing)}}
+    kept = {mark: index[mark] for mark in records.positions if mark in index}
+    fresh = {mark: Entry(ids[r.digest], r.mended) for mark, r in news.fresh.items()}
+    entries = {**kept, **fresh}
     touched = {entry.package_id for entry in fresh.values()}
     touched.update(index[mark].package_id for mark in news.gone)
-    locations = _locations(touched, news, records, {**entries, **fresh})
-    known = {entry.package_id for entry in index.values()}
-    now = {entry.package_id for entry in (*entries.values(), *fresh.values())}
+    locations = _locations(touched, news, records, entries)
+    before = {entry.package_id for entry in index.values()}
+    now = {entry.package_id for entry in entries.values()}
+    added = now - before
     return Difference(
-        added=_only(locations, now - known),
-        changed=_only(locations, touched & now & known),
+        added=_only(locations, added),
+        changed=_only(locations, touched & now & before),
         removed=tuple(sorted(touched - now)),
-        index=encode_index({**entries, **fresh}),
+        index=encode_index(entries),
         tracked=len(now),
+        arrived=tuple(digest for digest, number in ids.items() if number in added),
+        missing=missing,
+        pending=_pending(entries) if missing else (),
+    )
+
+
+def _pending(entries: Index) -> tuple[int, ...]:
+    return tuple(
+        place * _ENTRY.size + FINGERPRINT_BYTES
+        for place, mark in enumerate(sorted(entries))
+        if entries[mark].package_id >= _PROVISIONAL
     )
 
 

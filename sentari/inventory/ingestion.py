@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sentari.inventory import store
-from sentari.inventory.changes import Difference, Entry, News, decode_index, find_news, settle
-from sentari.inventory.records import PackageKey
+from sentari.inventory.changes import Difference, decode_index, find_news, settle
 from sentari.inventory.scan import Scan
 from sentari.inventory.scan_time import as_datetime, order_of
 from sentari.inventory.text import Warnings
@@ -33,26 +32,21 @@ class UnknownDeviceError(LookupError):
 class Prepared:
     """A scan compared with the inventory that was stored when it was read.
 
-    `seen_hash` tells which that was, `packages` how many it had, `ecosystems` how many of each
-    (as JSON). When the scan has the same
-    records, `index`, `news` and `known` are empty. `warnings` are those of the scan's records,
-    `known` the ids of fresh records' packages that were there already.
+    `seen` is what was stored. `difference` is None when the scan has the same records; `warnings`
+    are those of the scan's records, `ecosystems` says how many packages of each there are then.
     """
 
     device_id: int
     scan: Scan
-    seen_hash: str | None
-    packages: int
-    ecosystems: str
-    index: Mapping[bytes, Entry]
-    news: News
-    known: Mapping[PackageKey, int]
+    seen: store.State
+    difference: Difference | None
     warnings: Warnings
+    ecosystems: Mapping[str, int]
 
     @property
-    def is_unchanged(self) -> bool:
-        """Tell whether the scan has the records that were stored."""
-        return self.scan.records.content_hash == self.seen_hash
+    def is_first(self) -> bool:
+        """Tell whether there was no inventory before."""
+        return self.seen.content_hash is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +85,25 @@ def prepare(session: Session, device_id: int, scan: Scan) -> Prepared:
     """Compare a scan with what is stored, reading its new records.
 
     Raises ScanError when one of them has a wrong structure, UnknownDeviceError when the device
-    is gone. A reading transaction is enough.
+    is gone. Reading is enough, and what is read may move meanwhile.
     """
+    # First, so that whatever is read after it belongs to it or is found to be newer.
     state = store.device_state(session, device_id)
     if state is None:
         raise UnknownDeviceError
-    seen = (state.content_hash, state.package_count, state.ecosystems)
     if scan.records.content_hash == state.content_hash:
-        nothing = News({}, frozenset())
         warnings = Warnings.from_json(state.package_warnings)
-        return Prepared(device_id, scan, *seen, {}, nothing, {}, warnings)
+        return Prepared(device_id, scan, state, None, warnings, {})
     warnings = Warnings()
     index = decode_index(store.read_index(session, device_id))
     news = find_news(scan.records, index, warnings)
-    known = store.known_ids(session, news.keys)
-    return Prepared(device_id, scan, *seen, index, news, known, warnings)
+    known = store.known_ids(session, news.packages)
+    difference = settle(news, scan.records, index, known)
+    difference = difference.beside(store.read_locations(session, device_id, difference.changed))
+    ecosystems = Counter[str](json.loads(state.ecosystems))
+    ecosystems.update(news.packages[digest].ecosystem for digest in difference.arrived)
+    ecosystems.subtract(store.count_ecosystems(session, difference.removed))
+    return Prepared(device_id, scan, state, difference, warnings, ecosystems)
 
 
 def ingest(
@@ -115,53 +113,63 @@ def ingest(
 
     Raises Problem 402 when its packages do not fit under the cap, and what `prepare` raises.
     """
-    if prepared.is_unchanged and (receipt := _confirm(session, prepared, now)):
-        return receipt
-    device_id, scan = prepared.device_id, prepared.scan
-    state = store.device_state(session, device_id, lock=True)
-    if state is None:
-        raise UnknownDeviceError
-    if store.find_scan(session, device_id, scan.scanned_at) is not None:
-        return _repeat(session, prepared, now)
-    if state.order_at is not None and order_of(scan.scanned_at, now) < state.order_at:
-        return _keep_as_history(session, prepared, now)
-    if prepared.seen_hash != state.content_hash:
-        # Another scan of the device came in between; it is rare, so it may take the lock's time.
-        prepared = prepare(session, device_id, scan)
-    if prepared.is_unchanged:
-        store.update_device(session, device_id, _head_of(prepared, now))
-        return _record_unchanged(session, prepared, now)
-    receipt = _apply(session, prepared, now)
+    receipt = _take_turn(session, prepared, now) or _out_of_turn(session, prepared, now)
     if receipt.growth:
         # The totals are every writer's: taken last, their row is locked for the shortest time.
         caps.change_packages(session, license_status, receipt.growth)
     return receipt
 
 
-def _confirm(session: Session, prepared: Prepared, now: datetime) -> Receipt | None:
-    """Record a scan that repeats the inventory, as nearly all do, with two statements.
+def confirm(session: Session, prepared: Prepared, now: datetime) -> Receipt | None:
+    """Record a scan that repeats the inventory, as nearly all do, as cheaply as can be.
+
+    On PostgreSQL it is one statement. Return None, and leave all as it is, when it brings something
+    new, is late, known, or the inventory has moved.
+    """
+    if prepared.difference is not None:
+        return None
+    outcome = _unchanged(prepared)
+    entry = _entry_of(prepared, now, outcome)
+    scan_id = store.confirm(session, _turn_of(prepared, now), _head_of(prepared, now), entry)
+    return None if scan_id is None else _receipt(prepared, scan_id, outcome)
+
+
+def _take_turn(session: Session, prepared: Prepared, now: datetime) -> Receipt | None:
+    """Store the scan as the device's last one.
 
     Return None, and leave all as it is, when it is late, known, or the inventory has moved.
     """
-    values = _head_of(prepared, now)
-    this = {
-        "seen_hash": prepared.seen_hash,
-        "this_time": prepared.scan.scanned_at,
-        "this_order": values["order_at"],
-    }
-    if not store.update_unchanged(session, prepared.device_id, values | this):
-        return None
-    return _record_unchanged(session, prepared, now)
+    if prepared.difference is None:
+        return confirm(session, prepared, now)
+    return _apply(session, prepared, prepared.difference, now)
 
 
-def _record_unchanged(session: Session, prepared: Prepared, now: datetime) -> Receipt:
-    outcome = _Outcome(UNCHANGED, prepared.packages, prepared.warnings.count)
-    return _record(session, prepared, now, outcome)
+def _out_of_turn(session: Session, prepared: Prepared, now: datetime) -> Receipt:
+    device_id, scan = prepared.device_id, prepared.scan
+    state = store.device_state(session, device_id, lock=True)
+    if state is None:
+        raise UnknownDeviceError
+    if known := store.find_scan(session, device_id, scan.scanned_at):
+        return _repeat(session, prepared, now, known)
+    if state.order_at is not None and order_of(scan.scanned_at, now) < state.order_at:
+        return _keep_as_history(session, prepared, now)
+    # Another scan of the device came in between; it is rare, so it may take the lock's time.
+    receipt = _take_turn(session, prepare(session, device_id, scan), now)
+    if receipt is None:
+        raise RuntimeError("the inventory of a locked device has moved")
+    return receipt
 
 
-def _repeat(session: Session, prepared: Prepared, now: datetime) -> Receipt:
+def _unchanged(prepared: Prepared) -> _Outcome:
+    return _Outcome(UNCHANGED, prepared.seen.package_count, prepared.warnings.count)
+
+
+def _repeat(
+    session: Session, prepared: Prepared, now: datetime, known: store.KnownScan | None
+) -> Receipt:
     """Give a scan that is in the history already its number there, and change nothing."""
-    known = store.find_scan(session, prepared.device_id, prepared.scan.scanned_at)
+    if known is None:
+        raise UnknownDeviceError
     store.update_device(session, prepared.device_id, {"last_seen_at": now})
     return Receipt(known.id, DUPLICATE, known.packages_received, known.package_count)
 
@@ -169,49 +177,46 @@ def _repeat(session: Session, prepared: Prepared, now: datetime) -> Receipt:
 def _keep_as_history(session: Session, prepared: Prepared, now: datetime) -> Receipt:
     """Record a scan that is older than the stored inventory and leave that as it is."""
     warnings = Warnings()
-    packages = len(find_news(prepared.scan.records, {}, warnings).keys)
+    packages = len(find_news(prepared.scan.records, {}, warnings).packages)
     store.update_device(session, prepared.device_id, {"last_seen_at": now})
     return _record(session, prepared, now, _Outcome(SUPERSEDED, packages, warnings.count))
 
 
-def _apply(session: Session, prepared: Prepared, now: datetime) -> Receipt:
+def _apply(
+    session: Session, prepared: Prepared, difference: Difference, now: datetime
+) -> Receipt | None:
     scan, warnings = prepared.scan, prepared.warnings
-    ids = store.package_ids(session, prepared.news.keys, prepared.known)
-    difference = settle(prepared.news, scan.records, prepared.index, ids)
-    stored = store.read_locations(session, prepared.device_id, difference.changed)
-    difference = difference.beside(stored)
-    store.write_difference(session, prepared.device_id, difference)
-    if difference.added or difference.removed:
-        store.note_change(session, difference.added, difference.removed)
     values = _head_of(prepared, now) | {
         "content_hash": scan.records.content_hash,
         "package_count": difference.tracked,
         "package_warnings": warnings.as_json(),
-        "ecosystems": _ecosystems(session, prepared, difference, ids),
+        "ecosystems": _json(
+            {n: count for n, count in sorted(prepared.ecosystems.items()) if count}
+        ),
     }
-    store.update_device(session, prepared.device_id, values)
-    first = prepared.seen_hash is None
+    if not store.advance(session, _turn_of(prepared, now), values):
+        return None
+    difference = difference.with_ids(store.add_packages(session, difference.missing))
+    store.write_difference(session, prepared.device_id, difference)
+    if difference.added or difference.removed:
+        store.note_change(session, difference.added, difference.removed)
+    nothing_new = difference.is_empty and not prepared.is_first
     outcome = _Outcome(
-        APPLIED if first or not difference.is_empty else UNCHANGED,
+        UNCHANGED if nothing_new else APPLIED,
         difference.tracked,
         warnings.count,
         added=len(difference.added),
         changed=len(difference.changed),
         removed=len(difference.removed),
-        changes=None if first or difference.is_empty else _changes(difference),
+        changes=None if nothing_new or prepared.is_first else _changes(difference),
     )
     return _record(session, prepared, now, outcome)
 
 
-def _ecosystems(
-    session: Session, prepared: Prepared, difference: Difference, ids: Mapping[PackageKey, int]
-) -> str:
-    """Return the device's number of packages for each ecosystem after the difference."""
-    counted = Counter[str](json.loads(prepared.ecosystems))
-    counted.update(key.ecosystem for key, number in ids.items() if number in difference.added)
-    if difference.removed:
-        counted.subtract(store.count_ecosystems(session, difference.removed))
-    return _json({name: count for name, count in sorted(counted.items()) if count > 0})
+def _turn_of(prepared: Prepared, now: datetime) -> store.Turn:
+    scanned_at, seen = prepared.scan.scanned_at, prepared.seen
+    order_at = order_of(scanned_at, now)
+    return store.Turn(prepared.device_id, scanned_at, order_at, seen.content_hash, seen.order_at)
 
 
 def _head_of(prepared: Prepared, now: datetime) -> dict[str, Any]:
@@ -238,30 +243,46 @@ def _head_of(prepared: Prepared, now: datetime) -> dict[str, Any]:
 
 
 def _record(session: Session, prepared: Prepared, now: datetime, outcome: _Outcome) -> Receipt:
-    scan, received = prepared.scan, len(prepared.scan.records.values)
-    warnings = scan.warnings.count + outcome.package_warnings
-    counts = {
-        "added": outcome.added,
-        "changed": outcome.changed,
-        "removed": outcome.removed,
-    }
-    values = {
+    scan_id = store.insert_scan(session, _entry_of(prepared, now, outcome))
+    if scan_id is None:
+        known = store.find_scan(session, prepared.device_id, prepared.scan.scanned_at)
+        return _repeat(session, prepared, now, known)
+    return _receipt(prepared, scan_id, outcome)
+
+
+def _entry_of(prepared: Prepared, now: datetime, outcome: _Outcome) -> dict[str, Any]:
+    """Return the columns of the scan's line in the history."""
+    scan = prepared.scan
+    return {
         "device_id": prepared.device_id,
         "scanned_at": scan.scanned_at,
         "received_at": now,
         "status": outcome.status,
         "agent_version": scan.agent_version,
         "content_hash": scan.records.content_hash,
-        "packages_received": received,
+        "packages_received": len(scan.records.values),
         "package_count": outcome.packages,
+        "added": outcome.added,
+        "changed": outcome.changed,
+        "removed": outcome.removed,
         "error_count": scan.error_count,
-        "warning_count": warnings,
+        "warning_count": scan.warnings.count + outcome.package_warnings,
         "changes": outcome.changes,
     }
-    scan_id = store.insert_scan(session, values | counts)
-    if scan_id is None:
-        return _repeat(session, prepared, now)
-    return Receipt(scan_id, outcome.status, received, outcome.packages, **counts, warnings=warnings)
+
+
+def _receipt(prepared: Prepared, scan_id: int, outcome: _Outcome) -> Receipt:
+    scan = prepared.scan
+    return Receipt(
+        scan_id,
+        outcome.status,
+        len(scan.records.values),
+        outcome.packages,
+        added=outcome.added,
+        changed=outcome.changed,
+        removed=outcome.removed,
+        warnings=scan.warnings.count + outcome.package_warnings,
+    )
 
 
 def _changes(difference: Difference) -> str:

@@ -6,11 +6,13 @@ hour to hour, so a record is read only when its fingerprint was not seen in the 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b, sha256
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
 
-from msgspec.json import Encoder
+from msgspec import Meta, MsgspecError, defstruct
+from msgspec.json import Decoder, Encoder
 
 from sentari.inventory.document import load_value
 from sentari.inventory.ecosystems import ecosystem_of
@@ -41,9 +43,10 @@ class PackageKey(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One read record: the package and the JSON text of one location of it."""
+    """One read record: the package, its digest, and the JSON text of one location of it."""
 
     key: PackageKey
+    digest: bytes
     location: str
     mended: int
 
@@ -95,8 +98,10 @@ class RawRecords:
         faults = Faults()
         records = {}
         for place in places:
-            value = load_value(self.values[place])
-            record = read_record(value, f"/packages/{place}", faults, warnings)
+            raw = self.values[place]
+            record = _read_quickly(raw) or read_record(
+                load_value(raw), f"/packages/{place}", faults, warnings
+            )
             if record is not None:
                 records[place] = record
         faults.raise_if_any()
@@ -113,7 +118,7 @@ def read_record(value: object, pointer: str, faults: Faults, warnings: Warnings)
     before = warnings.count
     key = _read_key(value, warnings)
     location = _read_location(value, key, warnings)
-    return Record(key, location, warnings.count - before)
+    return Record(key, key.digest, location, warnings.count - before)
 
 
 def _is_well_formed(value: Mapping[str, Any], pointer: str, faults: Faults) -> bool:
@@ -147,6 +152,46 @@ def _read_location(value: Mapping[str, Any], key: PackageKey, warnings: Warnings
                 text = mend(text, limit, f"{sent} of {excerpt(key.name)!r}:", warnings)
             location[kept] = text
     return _encode(location).decode()
+
+
+def _most(characters: int) -> Any:
+    return Annotated[str, Meta(max_length=characters)]
+
+
+# A record of which nothing is refused and nothing is mended.
+_Ordinary = defstruct(
+    "_Ordinary",
+    [
+        ("name", _most(MAX_NAME)),
+        ("version", _most(MAX_VERSION)),
+        ("ecosystem", _most(MAX_WORD) | None, None),
+        *((sent, _most(limit) | None, None) for sent, _, limit in _LOCATION_FIELDS),
+    ],
+)
+_decode_ordinary: Any = Decoder(_Ordinary).decode
+_texts_of: Any = attrgetter(*(sent for sent, _, _ in _LOCATION_FIELDS))
+_KEPT_NAMES = tuple(kept for _, kept, _ in _LOCATION_FIELDS)
+# Machines that were made from one image send the same records.
+_REMEMBERED = 8_192
+
+
+@lru_cache(_REMEMBERED)
+def _read_quickly(raw: bytes) -> Record | None:
+    """Return what an ordinary record says, None for one that has to be read thoroughly."""
+    # What no database can hold, NUL and lone surrogates, comes as an escape.
+    if b"\\u" in raw:
+        return None
+    try:
+        sent = _decode_ordinary(raw)
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if not sent.ecosystem and sent.env_type is None:
+        return None
+    ecosystem = sent.ecosystem or ecosystem_of(sent.env_type)
+    key = PackageKey(ecosystem, sent.name, sent.version)
+    texts = zip(_KEPT_NAMES, _texts_of(sent), strict=True)
+    location = _encode({name: text for name, text in texts if text}).decode()
+    return Record(key, key.digest, location, 0)
 
 
 def join_locations(locations: Iterable[str]) -> str:

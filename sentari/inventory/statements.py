@@ -1,7 +1,7 @@
 """The statements that store a scan, built once.
 
-They are Core's: through the ORM they would cost each scan more than reading and hashing it does.
-SQLite is fastest row by row in one call; to PostgreSQL the rows travel as one JSON document,
+Through the ORM they would cost each scan more than reading and hashing it does. SQLite is fastest
+with the rows of one device in one statement; to PostgreSQL they travel as one JSON document,
 because a statement for each of them, or one with thousands of parameters, is slower by far.
 """
 
@@ -14,10 +14,11 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
-    column,
     delete,
     func,
     insert,
+    literal_column,
+    or_,
     select,
     update,
 )
@@ -31,6 +32,7 @@ from sentari.inventory.models import (
     RecordIndex,
     ScanEntry,
 )
+from serverkit.driver import DriverStatement
 
 _DEVICE, _SCAN, _INDEX = Device.__table__, ScanEntry.__table__, RecordIndex.__table__
 _PACKAGE, _HELD = Package.__table__, DevicePackage.__table__
@@ -42,114 +44,169 @@ def _replacing(new: Any, keys: list[str], name: str) -> Any:
     return new.on_conflict_do_update(index_elements=keys, set_={name: new.excluded[name]})
 
 
-STATE = select(
+_state = select(
     _DEVICE.c.order_at,
     _DEVICE.c.content_hash,
     _DEVICE.c.package_count,
     _DEVICE.c.package_warnings,
     _DEVICE.c.ecosystems,
 ).where(_DEVICE.c.id == _THIS)
-LOCKED_STATE = STATE.with_for_update()
-UPDATE_DEVICE = update(_DEVICE).where(_DEVICE.c.id == _THIS)
+STATE = DriverStatement(_state)
+LOCKED_STATE = DriverStatement(_state.with_for_update())
+UPDATE_DEVICE = DriverStatement(update(_DEVICE).where(_DEVICE.c.id == _THIS))
 
-KNOWN_SCAN = select(_SCAN.c.id, _SCAN.c.packages_received, _SCAN.c.package_count).where(
+_known_scan = select(_SCAN.c.id, _SCAN.c.packages_received, _SCAN.c.package_count).where(
     _SCAN.c.device_id == _THIS, _SCAN.c.scanned_at == bindparam("this_time")
 )
+KNOWN_SCAN = DriverStatement(_known_scan)
 _SCAN_KEY = ["device_id", "scanned_at"]
-UPDATE_UNCHANGED = UPDATE_DEVICE.where(
-    _DEVICE.c.content_hash == bindparam("seen_hash"),
-    _DEVICE.c.order_at < bindparam("this_order"),
-    ~KNOWN_SCAN.correlate(None).exists(),
+# The parameters are the store's Turn.
+_in_turn = (
+    _DEVICE.c.id == _THIS,
+    or_(_DEVICE.c.order_at.is_(None), _DEVICE.c.order_at <= bindparam("this_order")),
+    _DEVICE.c.content_hash.is_not_distinct_from(bindparam("seen_hash")),
+    ~_known_scan.correlate(None).exists(),
 )
-INSERT_SCAN = {
-    "sqlite": sqlite.insert(_SCAN)
-    .on_conflict_do_nothing(index_elements=_SCAN_KEY)
-    .returning(_SCAN.c.id),
-    "postgresql": postgresql.insert(_SCAN)
-    .on_conflict_do_nothing(index_elements=_SCAN_KEY)
-    .returning(_SCAN.c.id),
-}
+# A difference fits the very inventory that it was made from; a confirmation fits any of the hash.
+ADVANCE = DriverStatement(
+    update(_DEVICE).where(
+        *_in_turn, _DEVICE.c.order_at.is_not_distinct_from(bindparam("seen_order"))
+    )
+)
+_confirm = update(_DEVICE).where(*_in_turn)
+CONFIRM = DriverStatement(_confirm)
 
-READ_INDEX = select(_INDEX.c.entries).where(_INDEX.c.device_id == _THIS)
-WRITE_INDEX = {
-    "sqlite": _replacing(sqlite.insert(_INDEX), ["device_id"], "entries"),
-    "postgresql": _replacing(postgresql.insert(_INDEX), ["device_id"], "entries"),
-}
 
-# `digests` of one chunk; for PostgreSQL `document` is an array of them in hex.
+def _insert_scan(dialect: Any) -> Any:
+    new = dialect.insert(_SCAN).on_conflict_do_nothing(index_elements=_SCAN_KEY)
+    return new.returning(_SCAN.c.id)
+
+
+INSERT_SCAN = DriverStatement(
+    {"sqlite": _insert_scan(sqlite), "postgresql": _insert_scan(postgresql)}
+)
+
+_entry = [column for column in _SCAN.columns if column.name != "id"]
+
+
+@cache
+def confirm(head: tuple[str, ...]) -> DriverStatement:
+    """Return what does both at once on PostgreSQL: update these columns, add to the history.
+
+    Its parameters are `head_*` and `scan_*`, after the columns.
+    """
+    to_set = {name: bindparam(f"head_{name}", type_=_DEVICE.c[name].type) for name in head}
+    updated = _confirm.values(to_set).returning(_DEVICE.c.id).cte("updated")
+    values = [bindparam(f"scan_{column.name}", type_=column.type) for column in _entry]
+    new = postgresql.insert(_SCAN).from_select(
+        [column.name for column in _entry], select(*values).select_from(updated)
+    )
+    new = new.on_conflict_do_nothing(index_elements=_SCAN_KEY)
+    return DriverStatement(new.returning(_SCAN.c.id))
+
+
+READ_INDEX = DriverStatement(select(_INDEX.c.entries).where(_INDEX.c.device_id == _THIS))
+WRITE_INDEX = DriverStatement(
+    {
+        "sqlite": _replacing(sqlite.insert(_INDEX), ["device_id"], "entries"),
+        "postgresql": _replacing(postgresql.insert(_INDEX), ["device_id"], "entries"),
+    }
+)
+
+# Digests travel in hex; for PostgreSQL `document` is an array of them.
 _hex = func.json_array_elements_text(_DOCUMENT).table_valued("value")
-KNOWN_PACKAGES = select(_PACKAGE.c.digest, _PACKAGE.c.id).where(
-    _PACKAGE.c.digest.in_(select(func.decode(_hex.c.value, "hex")))
+KNOWN_PACKAGES = DriverStatement(
+    select(func.encode(_PACKAGE.c.digest, "hex"), _PACKAGE.c.id).where(
+        _PACKAGE.c.digest.in_(select(func.decode(_hex.c.value, "hex")))
+    )
 )
+
+# Between two rows, as between two statements, a thread gives up the interpreter, and whoever then
+# takes it keeps all writers waiting: so SQLite is given, and gives, many rows at once. The library
+# would put these statements together anew each time, and take longer than they do.
 
 
 @cache
 def known_packages(count: int) -> str:
-    """Return the same for SQLite's driver and so many digests.
+    """Return the same for SQLite's driver and so many digests: one text, [[hex, id], ...]."""
+    pair = func.json_array(func.hex(_PACKAGE.c.digest), _PACKAGE.c.id)
+    query = select(func.json_group_array(pair)).where(_PACKAGE.c.digest.in_([b""] * count))
+    return _text_of(query)
 
-    The library would put the text together anew for each scan, and take longer than the query.
-    """
-    names = (_PACKAGE.c.digest, _PACKAGE.c.id)
-    query = select(*names).where(_PACKAGE.c.digest.in_([b""] * count))
+
+def _text_of(statement: Any) -> str:
     options = {"render_postcompile": True}
-    return str(query.compile(dialect=sqlite.dialect(), compile_kwargs=options))
+    return str(statement.compile(dialect=sqlite.dialect(), compile_kwargs=options))
 
 
 # Another scan may add the same package meanwhile; then its row is the one.
 _NAMES = ("digest", "ecosystem", "name", "version", "name_folded")
-_rows = func.json_to_recordset(_DOCUMENT).table_valued(*(column(name, Text) for name in _NAMES))
-_rows = _rows.render_derived(with_types=True)
-INSERT_PACKAGES = {
-    "sqlite": sqlite.insert(_PACKAGE).on_conflict_do_nothing(index_elements=["digest"]),
-    "postgresql": postgresql.insert(_PACKAGE)
-    .from_select(
-        _NAMES,
-        select(func.decode(_rows.c.digest, "hex"), *(_rows.c[name] for name in _NAMES[1:])),
-    )
-    .on_conflict_do_nothing(index_elements=["digest"]),
-}
+_rows = func.json_array_elements(_DOCUMENT).table_valued("value")
+_cells = [_rows.c.value.op("->>")(place) for place in range(len(_NAMES))]
+INSERT_PACKAGES = DriverStatement(
+    postgresql.insert(_PACKAGE)
+    .from_select(_NAMES, select(func.decode(_cells[0], "hex"), *_cells[1:]), include_defaults=False)
+    .on_conflict_do_nothing(index_elements=["digest"])
+)
+
+
+@cache
+def insert_packages(count: int) -> str:
+    """Return the same for SQLite's driver and so many rows, the digests as they are."""
+    row: dict[str, Any] = {**dict.fromkeys(_NAMES), "device_count": literal_column("0")}
+    new = sqlite.insert(_PACKAGE).values([row] * count)
+    return _text_of(new.on_conflict_do_nothing(index_elements=["digest"]))
+
 
 # For PostgreSQL `document` maps package ids to locations.
 _HELD_KEY = ["device_id", "package_id"]
 _pair = func.json_each_text(_DOCUMENT).table_valued("key", "value")
-WRITE_PACKAGES = _replacing(
-    postgresql.insert(_HELD).from_select(
-        [*_HELD_KEY, "locations"],
-        select(cast(_THIS, Integer), cast(_pair.c.key, Integer), _pair.c.value),
-    ),
-    _HELD_KEY,
-    "locations",
+WRITE_PACKAGES = DriverStatement(
+    _replacing(
+        postgresql.insert(_HELD).from_select(
+            [*_HELD_KEY, "locations"],
+            select(cast(_THIS, Integer), cast(_pair.c.key, Integer), _pair.c.value),
+        ),
+        _HELD_KEY,
+        "locations",
+    )
 )
 
 
 @cache
 def write_packages(count: int) -> str:
-    """Return the same for SQLite's driver and so many rows of (device id, package id, locations).
-
-    One statement for many rows: between two statements a thread gives up the interpreter, and
-    whoever then takes it keeps all writers waiting.
-    """
+    """Return the same for SQLite's driver and so many rows of (device, package, locations)."""
     row: dict[str, Any] = dict.fromkeys((*_HELD_KEY, "locations"))
-    new = sqlite.insert(_HELD).values([row] * count)
-    return str(_replacing(new, _HELD_KEY, "locations").compile(dialect=sqlite.dialect()))
+    return _text_of(_replacing(sqlite.insert(_HELD).values([row] * count), _HELD_KEY, "locations"))
 
 
 # Nobody asks for the new row's id.
-NOTE_CHANGE = insert(InventoryChange.__table__).inline()
+NOTE_CHANGE = DriverStatement(insert(InventoryChange.__table__).inline())
 # `document` is an array of package ids.
 _ids = {
     "sqlite": func.json_each(bindparam("document", type_=Text)),
     "postgresql": func.json_array_elements_text(_DOCUMENT),
 }
-ECOSYSTEMS = {
-    dialect: select(_PACKAGE.c.ecosystem).where(
-        _PACKAGE.c.id.in_(select(cast(ids.table_valued("value").c.value, Integer)))
-    )
+_asked = {
+    dialect: select(cast(ids.table_valued("value").c.value, Integer))
     for dialect, ids in _ids.items()
 }
-READ_LOCATIONS = select(_HELD.c.package_id, _HELD.c.locations).where(
-    _HELD.c.device_id == _THIS, _HELD.c.package_id.in_(bindparam("package_ids", expanding=True))
+_these = {
+    dialect: (_HELD.c.device_id == _THIS, _HELD.c.package_id.in_(asked))
+    for dialect, asked in _asked.items()
+}
+ECOSYSTEMS = DriverStatement(
+    {
+        dialect: select(_PACKAGE.c.ecosystem).where(_PACKAGE.c.id.in_(asked))
+        for dialect, asked in _asked.items()
+    }
 )
-REMOVE_PACKAGES = delete(_HELD).where(
-    _HELD.c.device_id == _THIS, _HELD.c.package_id.in_(bindparam("package_ids", expanding=True))
+READ_LOCATIONS = DriverStatement(
+    {
+        dialect: select(_HELD.c.package_id, _HELD.c.locations).where(*these)
+        for dialect, these in _these.items()
+    }
+)
+REMOVE_PACKAGES = DriverStatement(
+    {dialect: delete(_HELD).where(*these) for dialect, these in _these.items()}
 )

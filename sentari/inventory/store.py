@@ -6,9 +6,9 @@ packages by digest, then the totals.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from sentari.inventory import statements
 from sentari.inventory.changes import Difference
 from sentari.inventory.records import PackageKey
 from sentari.inventory.text import fold
+from serverkit.driver import run_text
 
 CHUNK = 500
 _POSTGRESQL = "postgresql"
@@ -24,126 +25,162 @@ _POSTGRESQL = "postgresql"
 Item = TypeVar("Item")
 
 
-def device_state(session: Session, device_id: int, *, lock: bool = False) -> Any:
+class State(NamedTuple):
+    """What decides on a scan's fate."""
+
+    order_at: str | None
+    content_hash: str | None
+    package_count: int
+    package_warnings: str
+    ecosystems: str
+
+
+class Turn(NamedTuple):
+    """When a scan may be stored as the device's last one: named like the statements' parameters.
+
+    The inventory has the hash and the time that were seen, and the history no scan of this time
+    or after it.
+    """
+
+    this_device: int
+    this_time: str
+    this_order: str
+    seen_hash: str | None
+    seen_order: str | None
+
+
+class KnownScan(NamedTuple):
+    """What the history says of a scan that came before."""
+
+    id: int
+    packages_received: int
+    package_count: int
+
+
+def device_state(session: Session, device_id: int, *, lock: bool = False) -> State | None:
     """Return what decides on a scan's fate, locked against other scans if asked; or None."""
     query = statements.LOCKED_STATE if lock else statements.STATE
-    return session.connection().execute(query, {"this_device": device_id}).one_or_none()
+    row = query.run(session.connection(), {"this_device": device_id}).fetchone()
+    return row and State(*row)
 
 
-def find_scan(session: Session, device_id: int, scanned_at: str) -> Any:
-    """Return (id, packages_received, package_count) of the scan of this time, or None."""
+def find_scan(session: Session, device_id: int, scanned_at: str) -> KnownScan | None:
+    """Return the scan of this time, or None."""
     values = {"this_device": device_id, "this_time": scanned_at}
-    return session.connection().execute(statements.KNOWN_SCAN, values).one_or_none()
+    row = statements.KNOWN_SCAN.run(session.connection(), values).fetchone()
+    return row and KnownScan(*row)
 
 
 def read_index(session: Session, device_id: int) -> bytes:
     """Return the stored index of the device's last scan, empty before the first."""
     values = {"this_device": device_id}
-    return bytes(session.connection().execute(statements.READ_INDEX, values).scalar() or b"")
+    row = statements.READ_INDEX.run(session.connection(), values).fetchone()
+    return bytes(row[0]) if row else b""
 
 
-def known_ids(session: Session, keys: Iterable[PackageKey]) -> dict[PackageKey, int]:
+def known_ids(session: Session, digests: Iterable[bytes]) -> dict[bytes, int]:
     """Return the ids of the packages that are there already; they stay for good."""
-    digests = {key.digest: key for key in keys}
-    found = _known_ids(session.connection(), list(digests))
-    return {digests[digest]: package_id for digest, package_id in found.items()}
-
-
-def package_ids(
-    session: Session, keys: Iterable[PackageKey], known: Mapping[PackageKey, int]
-) -> dict[PackageKey, int]:
-    """Return the ids of packages, adding those that are not known and are not there."""
-    missing = {key.digest: key for key in keys if key not in known}
-    if not missing:
-        return dict(known)
     connection = session.connection()
-    _insert_packages(connection, {digest: missing[digest] for digest in sorted(missing)})
-    added = _known_ids(connection, list(missing))
-    return {**known, **{missing[digest]: package_id for digest, package_id in added.items()}}
+    found: list[tuple[str, int]] = []
+    if connection.dialect.name == _POSTGRESQL:
+        document = {"document": _json([digest.hex() for digest in digests])}
+        found = statements.KNOWN_PACKAGES.run(connection, document).fetchall()
+    else:
+        for chunk in _chunks(digests):
+            rows = run_text(connection, statements.known_packages(len(chunk)), chunk)
+            found += json.loads(rows.fetchone()[0])
+    return {bytes.fromhex(digest): package_id for digest, package_id in found}
 
 
-def read_locations(session: Session, device_id: int, package_ids: Iterable[int]) -> dict[int, str]:
+def add_packages(session: Session, packages: Mapping[bytes, PackageKey]) -> dict[bytes, int]:
+    """Add packages, sorted by their digests, unless another scan has; return the ids of all."""
+    if not packages:
+        return {}
+    connection = session.connection()
+    rows = [(digest.hex(), *key, fold(key.name)) for digest, key in packages.items()]
+    if connection.dialect.name == _POSTGRESQL:
+        statements.INSERT_PACKAGES.run(connection, {"document": _json(rows)})
+    else:
+        for chunk in _chunks(packages.items()):
+            parts = ((digest, *key, fold(key.name)) for digest, key in chunk)
+            text = statements.insert_packages(len(chunk))
+            run_text(connection, text, tuple(chain.from_iterable(parts)))
+    return known_ids(session, packages)
+
+
+def read_locations(
+    session: Session, device_id: int, package_ids: Collection[int]
+) -> dict[int, str]:
     """Return the stored locations of some of the device's packages."""
-    found: dict[int, str] = {}
-    for chunk in _chunks(package_ids):
-        values = {"this_device": device_id, "package_ids": chunk}
-        rows = session.connection().execute(statements.READ_LOCATIONS, values)
-        found |= {row.package_id: row.locations for row in rows}
-    return found
+    if not package_ids:
+        return {}
+    values = {"this_device": device_id, "document": _json(list(package_ids))}
+    rows = statements.READ_LOCATIONS.run(session.connection(), values).fetchall()
+    return dict(rows)
 
 
 def write_difference(session: Session, device_id: int, difference: Difference) -> None:
     """Change the device's stored inventory, and only where it differs."""
     connection = session.connection()
-    for chunk in _chunks(difference.removed):
-        values = {"this_device": device_id, "package_ids": chunk}
-        connection.execute(statements.REMOVE_PACKAGES, values)
+    if difference.removed:
+        values = {"this_device": device_id, "document": _json(difference.removed)}
+        statements.REMOVE_PACKAGES.run(connection, values)
     _write_packages(connection, device_id, {**difference.added, **difference.changed})
     row = {"device_id": device_id, "entries": difference.index}
-    connection.execute(statements.WRITE_INDEX[connection.dialect.name], row)
+    statements.WRITE_INDEX.run(connection, row)
 
 
 def note_change(session: Session, added: Iterable[int], removed: Iterable[int]) -> None:
     """Leave word of which packages a device got and lost, for counts.py."""
     row = {"added": json.dumps(list(added)), "removed": json.dumps(list(removed))}
-    session.connection().execute(statements.NOTE_CHANGE, row)
+    statements.NOTE_CHANGE.run(session.connection(), row)
 
 
-def count_ecosystems(session: Session, package_ids: Iterable[int]) -> Counter[str]:
+def count_ecosystems(session: Session, package_ids: Collection[int]) -> Counter[str]:
     """Return how many of the packages are of each ecosystem."""
-    connection = session.connection()
-    statement = statements.ECOSYSTEMS[connection.dialect.name]
-    return Counter(connection.execute(statement, {"document": _json(list(package_ids))}).scalars())
+    if not package_ids:
+        return Counter()
+    document = {"document": _json(list(package_ids))}
+    rows = statements.ECOSYSTEMS.run(session.connection(), document).fetchall()
+    return Counter(ecosystem for (ecosystem,) in rows)
 
 
 def update_device(session: Session, device_id: int, values: Mapping[str, Any]) -> None:
     """Set columns of the device's row."""
     row = {"this_device": device_id, **values}
-    session.connection().execute(statements.UPDATE_DEVICE, row)
+    statements.UPDATE_DEVICE.run(session.connection(), row)
 
 
-def update_unchanged(session: Session, device_id: int, values: Mapping[str, Any]) -> bool:
-    """Set columns of the device's row for a scan that repeats the stored inventory.
+def advance(session: Session, turn: Turn, head: Mapping[str, Any]) -> bool:
+    """Set columns of the device's row when it is the scan's turn; tell whether it was."""
+    row = {**head, **turn._asdict()}
+    found: int = statements.ADVANCE.run(session.connection(), row).rowcount
+    return found == 1
 
-    `seen_hash`, `this_time` and `this_order` are the scan's own. Tell whether it was done: it is
-    not when the inventory is another, or when a scan of this time or a later one is known.
+
+def confirm(
+    session: Session, turn: Turn, head: Mapping[str, Any], scan: Mapping[str, Any]
+) -> int | None:
+    """Do the same for a scan that repeats the inventory, and return its id in the history.
+
+    Return None, and change nothing, when it is not its turn.
     """
-    row = {"this_device": device_id, **values}
-    return session.connection().execute(statements.UPDATE_UNCHANGED, row).rowcount == 1
+    connection = session.connection()
+    values = turn._asdict()
+    if connection.dialect.name == _POSTGRESQL:
+        values |= {f"head_{name}": value for name, value in head.items()}
+        values |= {f"scan_{name}": value for name, value in scan.items()}
+        row = statements.confirm(tuple(head)).run(connection, values).fetchone()
+        return row[0] if row else None
+    if not statements.CONFIRM.run(connection, {**head, **values}).rowcount:
+        return None
+    return insert_scan(session, scan)
 
 
 def insert_scan(session: Session, values: Mapping[str, Any]) -> int | None:
     """Record a scan in the device's history and return its id; None when it is there already."""
-    connection = session.connection()
-    statement = statements.INSERT_SCAN[connection.dialect.name]
-    found: int | None = connection.execute(statement, values).scalar()
-    return found
-
-
-def _known_ids(connection: Connection, digests: list[bytes]) -> dict[bytes, int]:
-    if connection.dialect.name == _POSTGRESQL:
-        document = _json([digest.hex() for digest in digests])
-        found = connection.execute(statements.KNOWN_PACKAGES, {"document": document}).all()
-    else:
-        asked = ((statements.known_packages(len(each)), each) for each in _chunks(digests))
-        found = [
-            row for query, each in asked for row in connection.exec_driver_sql(query, tuple(each))
-        ]
-    return {bytes(digest): package_id for digest, package_id in found}
-
-
-def _insert_packages(connection: Connection, packages: Mapping[bytes, PackageKey]) -> None:
-    statement = statements.INSERT_PACKAGES[connection.dialect.name]
-    as_text = connection.dialect.name == _POSTGRESQL
-    rows = [
-        {
-            **key._asdict(),
-            "digest": digest.hex() if as_text else digest,
-            "name_folded": fold(key.name),
-        }
-        for digest, key in packages.items()
-    ]
-    connection.execute(statement, {"document": _json(rows)} if as_text else rows)
+    row = statements.INSERT_SCAN.run(session.connection(), values).fetchone()
+    return row[0] if row else None
 
 
 def _write_packages(connection: Connection, device_id: int, locations: Mapping[int, str]) -> None:
@@ -151,12 +188,12 @@ def _write_packages(connection: Connection, device_id: int, locations: Mapping[i
         return
     if connection.dialect.name == _POSTGRESQL:
         values = {"this_device": device_id, "document": _json(locations)}
-        connection.execute(statements.WRITE_PACKAGES, values)
+        statements.WRITE_PACKAGES.run(connection, values)
         return
     for chunk in _chunks(sorted(locations.items())):
         row_by_row = ((device_id, package_id, text) for package_id, text in chunk)
         flat = tuple(chain.from_iterable(row_by_row))
-        connection.exec_driver_sql(statements.write_packages(len(chunk)), flat)
+        run_text(connection, statements.write_packages(len(chunk)), flat)
 
 
 def _json(value: object) -> str:

@@ -31,9 +31,12 @@ class Shelf:
         index = decode_index(self.index)
         self.warnings = Warnings()
         news = find_news(raw, index, self.warnings)
-        for key in news.keys:
-            self.ids.setdefault(key, len(self.ids) + 1)
-        difference = settle(news, raw, index, self.ids)
+        known = {digest: self.ids[key] for digest, key in news.packages.items() if key in self.ids}
+        difference = settle(news, raw, index, known)
+        for key in difference.missing.values():
+            self.ids[key] = len(self.ids) + 1
+        given = {digest: self.ids[key] for digest, key in difference.missing.items()}
+        difference = difference.with_ids(given)
         for package_id in difference.removed:
             del self.stored[package_id]
         assert not set(difference.added) & set(self.stored)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentari.inventory.faults import Faults, ScanError
+from sentari.inventory.document import load_value
+from sentari.inventory.faults import Faults, MalformedScanError, ScanError
 from sentari.inventory.records import (
     FINGERPRINT_BYTES,
     PackageKey,
@@ -31,6 +32,67 @@ def faults_of(value):
 def all_of(*values):
     raw = raw_records(*values)
     return list(raw.read(range(len(values)), Warnings()).values())
+
+
+def as_thoroughly(raw):
+    """Read bytes in the way that decides, whatever a quicker one makes of them."""
+    warnings, faults = Warnings(), Faults()
+    record = read_record(load_value(raw), "/packages/0", faults, warnings)
+    return record, warnings.count, faults.found
+
+
+def as_in_a_scan(raw):
+    warnings = Warnings()
+    try:
+        record = RawRecords((raw,)).read([0], warnings)[0]
+    except ScanError as error:
+        return None, warnings.count, list(error.faults)
+    return record, warnings.count, []
+
+
+@pytest.mark.parametrize("name", TRACKED)
+def test_every_real_record_says_the_same_however_it_is_read(name):
+    for raw in raw_records(*real_scan(name)["packages"]).values:
+        assert as_in_a_scan(raw) == as_thoroughly(raw)
+
+
+odd_texts = st.one_of(
+    st.text(max_size=6),
+    st.sampled_from(["", "a\0b", "\ud800", "\\u0000", "C:\\Users", "n" * 64, "n" * 65, "n" * 5000]),
+)
+odd_values = st.one_of(odd_texts, odd_texts, st.none(), st.integers(), st.just([]))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["name", "version", "ecosystem", "env_type", "install_path", "installer_user", "more"]
+        ),
+        odd_values,
+    )
+)
+def test_any_record_says_the_same_however_it_is_read(changes):
+    (raw,) = raw_records(package() | changes).values
+    assert as_in_a_scan(raw) == as_thoroughly(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"name":"a","name":"b","version":"1","env_type":"pip"}',
+        b'{"name":"a","version":"1","env_type":"pip","version":2}',
+        b"[" * 3000 + b"]" * 3000,
+        b'{"name":"a","version":"1","env_type":"pip","more":' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'"text"',
+        b"1e999",
+    ],
+)
+def test_records_that_no_agent_sends_say_the_same_however_they_are_read(raw):
+    try:
+        expected = as_thoroughly(raw)
+    except MalformedScanError as error:
+        expected = None, 0, list(error.faults)
+    assert as_in_a_scan(raw) == expected
 
 
 @pytest.mark.parametrize(("name", "tracked"), TRACKED.items())
