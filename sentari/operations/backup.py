@@ -120,8 +120,9 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes its name when it is complete, readable by its owner only."""
     if path.exists():
         raise OperationError(f"{path} is there already: choose another name")
-    draft = path.with_name(f"{path.name}.part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Of a name that nobody can foresee, in a folder that others may write to as well.
+    descriptor, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

@@ -11,6 +11,7 @@ from sentari.accounts.api_tokens import create_api_token
 from sentari.agents.enrollment_tokens import create_token
 from sentari.extensions import db, writing
 from sentari.inventory.activity import DayCounts
+from sentari.inventory.counting import count_pending
 from sentari.licensing import exchange
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause
@@ -62,6 +63,8 @@ class House:
         members = {"csr": csr(), "machine_id": "m-1", "enrollment_token": self.enrollment_token}
         self.device_id, self.device_token = fleet.enroll(hostname=HOST, **members)
         assert self.send(scan(package("pip"), package("wheel")))
+        with self.app.app_context():
+            count_pending()
         fleet.clock.advance(3600)
         later = scan(package("pip"), package("näme", "1.0\t"), scanned_at="2026-11-23T14:00:00Z")
         assert self.send(later)
