@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check bench prove-image fuzz coverage mutation lock clean openapi
+.PHONY: help run test check bench bench-scale prove-image fuzz coverage mutation lock clean openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -57,6 +57,9 @@ coverage: $(VENV)/.dev ## Every line and branch of what decides about licenses, 
 
 mutation: $(VENV)/.dev ## Change the same code in a thousand places: its own tests must notice (half an hour)
 	@$(BIN)/python -m tools.mutation
+
+bench-scale: $(VENV)/.dev ## Measure pages and ingestion in large fleets: 2,000 devices on SQLite, 10,000 on PostgreSQL
+	@$(BIN)/python -m bench.scale
 
 lock: $(VENV)/.dev ## Lock the libraries' versions and hashes anew
 	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt; done

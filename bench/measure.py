@@ -158,6 +158,14 @@ class Postgres:
         url = self._url.set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(False)
 
+    def copy_of(self, url: str) -> str:
+        """Return the URL of a copy of a database that nobody is connected to."""
+        name = f"bench_{secrets.token_hex(6)}"
+        statement = f"CREATE DATABASE {name} TEMPLATE {make_url(url).database} STRATEGY file_copy"
+        with psycopg.connect(self._url.render_as_string(False), autocommit=True) as connection:
+            connection.execute(statement.encode())
+        return make_url(url).set(database=name).render_as_string(False)
+
     def stop(self) -> None:
         """Stop it."""
         self._server.stop()

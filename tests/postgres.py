@@ -39,6 +39,16 @@ class Postgres:
         statement = f"DROP DATABASE {make_url(url).database} WITH (FORCE)"
         self._connection.execute(statement.encode())
 
+    @property
+    def folder(self) -> str:
+        """Where the server's socket is, for programs that are told by PGHOST."""
+        return str(self._url.query["host"])
+
+    def forget(self, name: str) -> None:
+        """Drop the database and the role of this name, if they are there."""
+        self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        self._connection.execute(f"DROP ROLE IF EXISTS {name}".encode())
+
     def close(self) -> None:
         self._connection.close()
 

@@ -30,9 +30,15 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    include {folder}/sentari.conf;
+    include {included};
 }}
 """
+
+
+def nginx_configuration(folder: Path, included: str) -> str:
+    """Return what stands around the example, with everything that is written in one folder."""
+    user = "user root;" if os.geteuid() == 0 else ""
+    return _AROUND.format(folder=folder, user=user, included=included)
 
 
 @contextmanager
@@ -55,8 +61,7 @@ def running_nginx(
     auth = f'proxy_set_header X-Sentari-Proxy-Auth "{secret}";\n'
     (folder / "proxy-auth.conf").write_text(auth)
     (folder / "sentari.conf").write_text(_example(folder, port, upstream_ports))
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, user=user))
+    (folder / "nginx.conf").write_text(nginx_configuration(folder, f"{folder}/sentari.conf"))
     process = subprocess.Popen(
         [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "errors")]
     )
