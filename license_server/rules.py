@@ -1,12 +1,12 @@
 """What terms a license may carry, and what may be done to a license when. PURE."""
 
-import re
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
 from license_server.errors import ConflictError, ForbiddenError, InvalidError, Violation
+from serverkit.text import has_control
 
 LARGEST_CAP = 2**53
 # The customer's server adds up to ten years of grace and read-only to this date.
@@ -27,8 +27,6 @@ RANGES = MappingProxyType(
         "max_activations": (1, 1000),
     }
 )
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -214,8 +212,3 @@ def check_second_person(*, created_by: str, approver: str) -> None:
     if created_by.casefold() == approver.casefold():
         detail = "these terms need a second person: whoever wrote them cannot approve them"
         raise ForbiddenError(detail, code="second_person_required")
-
-
-def has_control(text: str) -> bool:
-    """Tell whether the text has a line break, a control character or a lone surrogate."""
-    return bool(_CONTROL.search(text))

@@ -1,6 +1,6 @@
 """Pages of lists: from the URL, into the URL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -75,6 +75,14 @@ def page_arguments() -> tuple[int, int]:
         _integer("page", 1, _LAST_PAGE),
         _integer("page_size", DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE),
     )
+
+
+def paged(rows: Sequence[Item], item: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:
+    """Return the asked page of a short list, which is at hand as a whole, for the API."""
+    page, page_size = page_arguments()
+    shown = rows[(page - 1) * page_size : page * page_size]
+    items = [item(row) for row in shown]
+    return {"total": len(rows), "page": page, "page_size": page_size, "items": items}
 
 
 def _integer(name: str, default: int, highest: int) -> int:

@@ -20,6 +20,8 @@ FORBIDDEN = {
 # Pure modules import the standard library, license_token and each other.
 PURE = (
     "serverkit.audit.chain",
+    "serverkit.browsers",
+    "serverkit.text",
     "sentari.licensing.state",
     "sentari.licensing.clock",
     "sentari.licensing.timeline",

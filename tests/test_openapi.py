@@ -60,7 +60,8 @@ def test_every_operation_is_described(method: str, path: str, operation: dict[st
     assert len(operation["tags"]) == 1
     named = [p["name"] for p in operation["parameters"] if p["in"] == "path"]
     assert named == [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    takes = path in TAKING_BODIES or (method, path) == ("post", "/api/v1/users")
+    lists = {f"/api/v1/{name}" for name in ("users", "api-tokens", "enrollment-tokens")}
+    takes = path in TAKING_BODIES or (method == "post" and path in lists)
     assert ("requestBody" in operation) == takes
     assert all("$ref" in answer or answer["description"] for answer in answers_of(operation))
 
@@ -71,6 +72,7 @@ TAKING_BODIES = (
     "/api/v1/agent/register",
     "/api/v1/agent/renew",
     "/api/v1/agent/scan",
+    "/api/v1/account/password",
     "/api/v1/users/{user_id}/enable",
     "/api/v1/users/{user_id}/reset-password",
     "/api/v1/users/{user_id}/role",
@@ -130,6 +132,10 @@ def admin(fleet: Fleet) -> dict[str, str]:
 
 
 READ = [
+    ("/api/v1/account", ""),
+    ("/api/v1/api-tokens", ""),
+    ("/api/v1/enrollment-tokens", ""),
+    ("/api/v1/users", ""),
     ("/api/v1/audit/", ""),
     ("/api/v1/audit/verify", ""),
     ("/api/v1/inventory/devices", ""),

@@ -10,7 +10,7 @@ from license_server.audit import record
 from license_server.customers.models import Customer
 from license_server.errors import InvalidError, NotFoundError, Violation
 from license_server.mail_address import check_address
-from license_server.rules import has_control
+from serverkit.text import has_control
 
 LONGEST_NAME, LONGEST_NOTES = 200, 10_000
 

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from license_server.audit import record
 from license_server.errors import ConflictError, InvalidError, NotFoundError, Violation
-from license_server.rules import has_control
 from license_server.staff.models import Staff, StaffToken
+from serverkit.text import has_control
 from serverkit.tokens import hash_token, new_token
 
 TOKEN_PREFIX = "sls_"  # noqa: S105 - the public beginning of every token

@@ -4,15 +4,10 @@ from dataclasses import dataclass
 
 from flask import Request
 from flask_login import UserMixin
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from sentari.accounts.models import ApiToken
+from sentari.accounts.api_tokens import TOKEN_PREFIX, find_api_token
 from sentari.accounts.service import sessions
 from sentari.extensions import current, db, writing
-from serverkit.tokens import hash_token
-
-TOKEN_PREFIX = "stri_"  # noqa: S105 - a prefix that scanners for leaked secrets can find
 
 
 @dataclass(frozen=True)
@@ -64,12 +59,7 @@ def load_from_request(request: Request) -> Principal | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.startswith(TOKEN_PREFIX):
         return None
-    found = _find_token(db.session(), token.strip())
+    found = find_api_token(db.session(), token.strip())
     if found is None or not found.live(current().clock.now()):
         return None
     return Principal(found.name, found.role, f"token:{found.name}")
-
-
-def _find_token(session: Session, token: str) -> ApiToken | None:
-    query = select(ApiToken).where(ApiToken.token_hash == hash_token(token))
-    return session.scalars(query).one_or_none()

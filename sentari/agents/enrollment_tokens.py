@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from sentari.agents.models import EnrollmentToken
 from sentari.audit.store import record
+from serverkit.text import has_control
 from serverkit.tokens import hash_token, new_token
 
 ENROLLMENT_PREFIX = "stre_"
@@ -55,6 +56,8 @@ def create_token(
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise EnrollmentError("A name has 1 to 100 characters.")
+    if has_control(name):
+        raise EnrollmentError("A name is one line of text.")
     if expires_in_days is not None and not 1 <= expires_in_days <= LONGEST_DAYS:
         raise EnrollmentError(f"A token lives 1 to {LONGEST_DAYS:,} days.")
     if max_uses is not None and not 1 <= max_uses <= MOST_USES:

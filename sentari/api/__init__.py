@@ -2,16 +2,18 @@
 
 from apiflask import APIFlask
 
-from sentari.api import agent, audit, inventory, scans, users
+from sentari.api import account, agent, audit, inventory, scans, tokens, users
 from sentari.api.license import blueprint as license_blueprint
 from sentari.api.openapi import register_openapi
 
 BLUEPRINTS = (
+    account.blueprint,
     agent.blueprint,
     audit.blueprint,
     inventory.blueprint,
     license_blueprint,
     scans.blueprint,
+    tokens.blueprint,
     users.blueprint,
 )
 

@@ -1,6 +1,5 @@
 """Users in the API: the same acts as under Settings → Users."""
 
-import re
 from typing import Any, NoReturn
 
 from apiflask import APIBlueprint
@@ -11,6 +10,7 @@ from sentari.accounts import service
 from sentari.accounts.models import User
 from sentari.accounts.service import AccountError
 from sentari.api import users_schemas as schemas
+from sentari.api.bodies import read_texts
 from sentari.api.common_schemas import BAD_PARAMETER
 from sentari.api.openapi import describe
 from sentari.extensions import db
@@ -21,9 +21,6 @@ from serverkit.problems import Problem, invalid
 
 blueprint = APIBlueprint("users_api", __name__, url_prefix="/api/v1/users", tag="Users")
 
-_LONGEST_TEXT = 1024
-# JSON can write halves of characters, which are no text and cannot be stored.
-_HALF = re.compile("[\ud800-\udfff]")
 _STATUS = {"not_found": 404, "forbidden": 403, "password_required": 403, "wrong_password": 403}
 _TITLES = {404: "No such user", 403: "Not allowed", 409: "Not possible"}
 _UNKNOWN = {404: "There is no such user."}
@@ -52,7 +49,7 @@ def index() -> ResponseReturnValue:
 )
 def invite() -> ResponseReturnValue:
     """Invite somebody: add a user with a one-time password, which is answered this once."""
-    given = _texts("email", "role", "your_password")
+    given = read_texts("email", "role", "your_password")
     role = given["role"] or "viewer"
     try:
         user_id, password = user_acts.invite(given["email"], role, given["your_password"])
@@ -88,7 +85,7 @@ def disable(user_id: int) -> ResponseReturnValue:
 )
 def enable(user_id: int) -> ResponseReturnValue:
     """Let a disabled user sign in again."""
-    given = _texts("your_password")
+    given = read_texts("your_password")
     try:
         user_acts.enable(user_id, given["your_password"])
     except AccountError as error:
@@ -104,7 +101,7 @@ def enable(user_id: int) -> ResponseReturnValue:
 )
 def reset_password(user_id: int) -> ResponseReturnValue:
     """Give a user a one-time password, which is answered this once; all sessions end."""
-    given = _texts("your_password")
+    given = read_texts("your_password")
     try:
         password = user_acts.reset(user_id, given["your_password"])
     except AccountError as error:
@@ -120,7 +117,7 @@ def reset_password(user_id: int) -> ResponseReturnValue:
 )
 def set_role(user_id: int) -> ResponseReturnValue:
     """Give a user another role."""
-    given = _texts("role", "your_password")
+    given = read_texts("role", "your_password")
     try:
         user_acts.set_role(user_id, given["role"], given["your_password"])
     except AccountError as error:
@@ -146,27 +143,6 @@ def _item(user: User) -> dict[str, Any]:
         "disabled_at": user.disabled_at,
         "one_time_until": user.one_time_until,
     }
-
-
-def _texts(*names: str) -> dict[str, str]:
-    """Return members of the body; one that is left out is an empty text."""
-    body = request.get_json(force=True, silent=True) if request.get_data() else {}
-    if not isinstance(body, dict):
-        detail = "The body is not a JSON object, such as {}."
-        raise Problem(400, "malformed", "Malformed body", detail)
-    texts = {name: body.get(name, "") for name in names}
-    faults = [
-        {"pointer": f"/{name}", "detail": f"is a text of at most {_LONGEST_TEXT} characters"}
-        for name, text in texts.items()
-        if not _is_text(text)
-    ]
-    if faults:
-        raise invalid(faults)
-    return texts
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and not _HALF.search(value)
 
 
 def _refuse(error: AccountError) -> NoReturn:

@@ -9,6 +9,7 @@ from sentari.accounts.service import AccountError
 from sentari.extensions import current, db, writing
 from sentari.web.access import access
 from sentari.web.forms import ApiTokenForm
+from sentari.web.reauthentication import require_person
 
 blueprint = Blueprint("api_tokens", __name__, url_prefix="/settings/api-tokens")
 
@@ -28,6 +29,7 @@ def index() -> ResponseReturnValue:
 
 
 def _created(form: ApiTokenForm) -> str | None:
+    require_person()  # A token that leaked must not make others that outlive it.
     fields = {
         "name": form.name.data,
         "role": form.role.data,

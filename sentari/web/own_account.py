@@ -54,10 +54,7 @@ def password() -> ResponseReturnValue:
 @access(role="viewer", gate="open")
 def end_session(session_id: int) -> ResponseReturnValue:
     """End one of the person's sessions."""
-    user_id, now = require_person(), current().clock.now()
-    with writing() as writer:
-        user = service.get_user(writer, user_id)
-        service.end_own_session(writer, user, session_id, at=now)
+    end_own(session_id)
     flash("That browser is signed out.", "success")
     return redirect(url_for("own_account.index"), 303)
 
@@ -66,32 +63,48 @@ def end_session(session_id: int) -> ResponseReturnValue:
 @access(role="viewer", gate="open")
 def sign_out_everywhere() -> ResponseReturnValue:
     """End all of the person's sessions, this one too."""
-    user_id, now = require_person(), current().clock.now()
-    with writing() as writer:
-        service.sign_out_everywhere(writer, service.get_user(writer, user_id), at=now)
-    logout_user()
-    session.clear()
+    end_all_own()
     flash("You are signed out everywhere.", "success")
     return redirect(url_for("account.login"), 303)
 
 
 def password_changed(form: PasswordForm) -> bool:
-    """Change the person's password and begin a session anew; or say in the form why not."""
-    if form.password.data == form.present.data:
-        form.password.errors = ["This is the present password. Choose another one."]
-        return False
+    """Change the person's password; or say in the form why not."""
     try:
-        verified = reauthenticate(form.present.data, wrong="This is not your present password.")
-        with writing() as writer:
-            token = service.change_own_password(
-                writer, verified, form.password.data, present_browser(), at=current().clock.now()
-            )
+        change_password(form.present.data, form.password.data)
     except PasswordRefusedError as error:
         form.password.errors = [str(error)]
-        return False
     except AccountError as error:
         form.present.errors = [str(error)]
-        return False
+    return not form.errors
+
+
+def change_password(present: str, password: str) -> None:
+    """Change the person's password, end every session, and begin one anew for this browser."""
+    require_person()
+    if password == present:
+        raise PasswordRefusedError("This is the present password. Choose another one.")
+    verified = reauthenticate(present, wrong="This is not your present password.")
+    with writing() as writer:
+        token = service.change_own_password(
+            writer, verified, password, present_browser(), at=current().clock.now()
+        )
     session.clear()
     login_user(load_from_session(token))
-    return True
+
+
+def end_own(session_id: int) -> None:
+    """End one of the person's sessions."""
+    user_id, now = require_person(), current().clock.now()
+    with writing() as writer:
+        user = service.get_user(writer, user_id)
+        service.end_own_session(writer, user, session_id, at=now)
+
+
+def end_all_own() -> None:
+    """End all of the person's sessions, this one too."""
+    user_id, now = require_person(), current().clock.now()
+    with writing() as writer:
+        service.sign_out_everywhere(writer, service.get_user(writer, user_id), at=now)
+    logout_user()
+    session.clear()

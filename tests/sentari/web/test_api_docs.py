@@ -44,7 +44,7 @@ def test_the_page_loads_nothing_from_elsewhere(page):
 
 def test_people_come_before_agents_and_addresses_are_in_order(operations):
     tags = list(dict.fromkeys(each.tag for each in operations))
-    assert tags == ["Audit", "Inventory", "License", "Users", "Agents"]
+    assert tags == ["Account", "Audit", "Inventory", "License", "Tokens", "Users", "Agents"]
     paths = [each.path for each in operations if each.tag == "Inventory"]
     assert paths == sorted(paths)
 
@@ -90,7 +90,8 @@ def sent(client, example):
             assert address is None
             address = word
     assert address.startswith("$SENTARI/")
-    address = address.replace("$USER_ID", "1")  # Only a number is an address.
+    # Only a number is an address.
+    address = re.sub(r"\$(?:USER|TOKEN|SESSION)_ID", "1", address)
     return client.open(address.removeprefix("$SENTARI") + "?" + urlencode(query), **options)
 
 

@@ -22,6 +22,8 @@ from tests.sentari.licensing.world import World, make_world
 
 # What is declared. Everything else goes by its method: read for GET, write for the rest.
 OPEN = {
+    "account_api.end_session",
+    "account_api.end_sessions",
     "account.login",
     "account.logout",
     "account.choose_password",
