@@ -14,7 +14,8 @@ from nacl.signing import SigningKey
 from license_token.armor import armor_license, armor_request
 from license_token.keys import public_jwk, thumbprint
 from tests.attacks.forge import STRANGER, Forgery, b64, certified, unb64
-from tests.attacks.site import ACTIVE, DAY, Site, Vendor
+from tests.attacks.site import ACTIVE, DAY, Site
+from tests.attacks.vendor import Vendor
 from tests.license_server.cast import AIRGAP
 
 Forge = Callable[[Site, Forgery], str]

@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 
 from sentari.agents.enrollment_tokens import create_token, find_token, revoke_token
 from sentari.extensions import writing
-from tests.attacks.site import API, DAY, STATIC_TOKEN, Site
+from tests.attacks.site import DAY, STATIC_TOKEN, Site
+from tests.attacks.vendor import API
 
 
 def made(site: Site, *, expires_in_days: int | None = 1, max_uses: int | None = 1) -> str:

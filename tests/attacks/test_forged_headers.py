@@ -8,7 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from sentari.agents.authority import certificate_pem, create_authority
-from tests.attacks.site import API, STATIC_TOKEN, Site
+from tests.attacks.site import STATIC_TOKEN, Site
+from tests.attacks.vendor import API
 from tests.sentari.agents.csrs import csr
 from tests.sentari.inventory.scans import scan
 

@@ -18,7 +18,8 @@ from license_token.license_key import LicenseKey
 from license_token.request import read_request, sign_request
 from sentari.licensing.answer import Answer
 from tests.attacks.forge import STRANGER, Forgery, certified
-from tests.attacks.site import ACTIVE, DAY, OFFLINE, REVOKED, Site, Vendor
+from tests.attacks.site import ACTIVE, DAY, OFFLINE, REVOKED, Site
+from tests.attacks.vendor import Vendor
 
 JWT = {"content-type": "application/jwt"}
 
