@@ -226,9 +226,10 @@ def test_a_damaged_database_is_replaced_too(house: House, archive: Path, tmp_pat
 
 def test_to_restore_in_place_does_not_turn_the_time_back(house: House, archive: Path) -> None:
     house.fleet.clock.advance(86_000)
+    claims = house.world.status().claims
     with house.app.app_context():
         with writing() as session:
-            house.world.licensing.time.keep(session, house.world.status().claims)
+            house.world.licensing.time.keep(session, claims)
         db.session.remove()
         db.engine.dispose()
     assert run(house.app, "restore", str(archive), "--force").exit_code == 0
