@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import Engine, create_engine, delete
+from sqlalchemy import URL, Engine, create_engine, delete
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -80,9 +80,7 @@ class Restore:
             before = self._look_at(present)
             self._check_key(archive.manifest)
             files = archive.extract(Path(folder))
-            key = self.secret_key
-            if SECRET_KEY in files:
-                key = files[SECRET_KEY].read_text().strip()
+            key = _key_in(files) or self.secret_key
             self._renew(files[DATABASE], archive.manifest, key, before)
             return Restored(archive.manifest, self._put(files))
 
@@ -125,7 +123,9 @@ class Restore:
                 with engine.connect() as connection:
                     stored = self.schema.stored(connection)
                     found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
-                if found != "ok" or stored != manifest.schema:
+                if stored != manifest.schema:
+                    raise OperationError("the database in the backup is not the manifest's")
+                if found != "ok":
                     raise OperationError(f"the database in the backup is damaged: {found}")
                 self.schema.upgrade(engine)
                 with writable(engine.connect()) as connection, connection.begin():
@@ -181,6 +181,15 @@ class Restore:
                     yield kept
 
 
+def _key_in(files: dict[str, Path]) -> str | None:
+    if SECRET_KEY not in files:
+        return None
+    try:
+        return files[SECRET_KEY].read_text("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise OperationError("the secret key in the backup is none") from error
+
+
 def _instance_id(session: Session) -> str | None:
     try:
         found = find_identity(session)
@@ -195,8 +204,8 @@ def _same(one: Path, other: Path) -> bool:
 
 @contextmanager
 def _engine(path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{path}"
-    engine = create_engine(url, **engine_options(url))
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, **engine_options("sqlite://"))
     prepare_engine(engine)
     try:
         yield engine

@@ -7,6 +7,7 @@ import sqlite3
 import tarfile
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,10 @@ def manifest_of(packed_files: dict[str, bytes], **changes: Any) -> bytes:
     return json.dumps(json.loads(packed_files[MANIFEST]) | changes).encode()
 
 
+def stamp(content: bytes) -> dict[str, object]:
+    return {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+
+
 FORGERIES = {
     "another format": lambda f: f | {MANIFEST: manifest_of(f, format=2)},
     "no manifest": lambda f: {DATABASE: f[DATABASE]},
@@ -292,6 +297,11 @@ FORGERIES = {
     "another schema": lambda f: f | {MANIFEST: manifest_of(f, schema="0001")},
     "another database": lambda f: f | {DATABASE: f[DATABASE][:-4096] + bytes(4096)},
     "longer": lambda f: f | {DATABASE: f[DATABASE] + b"x"},
+    "no key": lambda f: f | {SECRET_KEY: b"\xff"} | {
+        MANIFEST: manifest_of(
+            f, files=json.loads(f[MANIFEST])["files"] | {SECRET_KEY: stamp(b"\xff")}
+        )
+    },
     "another key": lambda f: f | {MANIFEST: manifest_of(f, key_hint="0" * 16)},
 }  # fmt: skip
 
