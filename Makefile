@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check bench bench-scale prove-image fuzz coverage mutation lock clean openapi
+.PHONY: help run test test-postgresql check bench bench-scale prove-image fuzz coverage mutation lock clean openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -37,6 +37,9 @@ run: $(VENV)/.run ## Run Sentari and a local license server with a demo customer
 
 test: $(VENV)/.dev $(VENV)/.chart ## Run every check and every test, PostgreSQL and browser included
 	@deploy/test.sh
+
+test-postgresql: $(VENV)/.dev ## Run the customer's server's tests on PostgreSQL that usually run on SQLite
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n "$${TEST_WORKERS:-2}" --dist loadgroup -q -m 'not slow and not live and not browser' tests/sentari tests/serverkit tests/attacks
 
 check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, types, security, Dockerfile
 	@deploy/check.sh

@@ -1,8 +1,11 @@
 """What the server counts beside its rows, counted at once where rows were written without it."""
 
 _STATEMENTS = """
-    UPDATE package SET device_count =
-        (SELECT count(*) FROM device_package WHERE device_package.package_id = package.id);
+    WITH counted AS (
+        SELECT package_id, count(*) AS devices FROM device_package GROUP BY package_id
+    )
+    UPDATE package SET device_count = counted.devices
+    FROM counted WHERE counted.package_id = package.id;
     INSERT INTO ecosystem_count (ecosystem, packages)
         SELECT ecosystem, count(*) FROM package WHERE device_count > 0 GROUP BY ecosystem;
     WITH counted AS (

@@ -7,6 +7,7 @@ is a ratio of two rates that were measured in turns in one run.
 import contextlib
 import gc
 import http.client
+import os
 import secrets
 import statistics
 import subprocess
@@ -242,6 +243,19 @@ def pss_mib(*pids: int) -> float:
                 if line.startswith("Pss:"):
                     total += int(line.split()[1]) * 1024
     return total / _MIB
+
+
+def cpu_seconds(*pids: int) -> float:
+    """Return what this process and others, with all that descended from them, have computed."""
+    total = time.process_time()
+    for pid in family(*pids):
+        with contextlib.suppress(OSError):
+            total += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    for pid in pids:
+        # What its children that have ended did: PostgreSQL's parallel workers, for example.
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += sum(map(int, words[13:15])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 class Peak:

@@ -109,7 +109,8 @@ def measure(at: House, vendor: Vendor | None, devices: int, parts: Sequence[str]
     """Generate a fleet, measure the parts, print."""
     url, fleet = at.generate(devices)
     if "pages" in parts:
-        pages = measured(at.copy(url), at.directory, fleet)
+        pids = (at.postgres.pid,) if at.postgres else ()
+        pages = measured(at.copy(url), at.directory, fleet, pids=pids)
         print_pages(f"Pages ({at.kind}, {devices:,} devices x {PACKAGES:,} packages)", pages)
     if vendor:
         small, _ = at.generate(_FEW)

@@ -97,11 +97,23 @@ def postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
     postgres.drop(url)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+_FIXTURES = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}
+# `make test-postgresql` sets it: then what usually runs on SQLite runs on PostgreSQL.
+USUAL_DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
+
+
+@pytest.fixture
+def usual_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database for tests to which it is all the same which one they run on."""
+    kind = "sqlite" if request.node.get_closest_marker("sqlite") else USUAL_DATABASE
+    url: str = request.getfixturevalue(_FIXTURES[kind])
+    return url
+
+
+@pytest.fixture(params=_FIXTURES if USUAL_DATABASE == "sqlite" else [USUAL_DATABASE])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated database of each kind in turn: for stores, caps and whatever locks."""
-    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
-    url: str = request.getfixturevalue(name)
+    url: str = request.getfixturevalue(_FIXTURES[request.param])
     return url
 
 
@@ -143,9 +155,9 @@ def make_app(tmp_path: Path, clock: FakeClock) -> Iterator[AppFactory]:
 
 
 @pytest.fixture
-def app(make_app: AppFactory, sqlite_url: str) -> Flask:
-    """The server on SQLite."""
-    return make_app(sqlite_url)
+def app(make_app: AppFactory, usual_url: str) -> Flask:
+    """The server."""
+    return make_app(usual_url)
 
 
 @pytest.fixture

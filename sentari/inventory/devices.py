@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Select, Subquery, delete, func, select
+from sqlalchemy import CursorResult, Select, delete, func, select
 from sqlalchemy.orm import Session, undefer
 
 from sentari.agents.credentials import revoke_all
@@ -18,7 +18,7 @@ from sentari.inventory.models import Device, DevicePackage, ScanEntry
 from sentari.inventory.store import note_change
 from sentari.inventory.text import Warnings, storable
 from sentari.licensing import caps
-from serverkit.paging import By, Page, read_page
+from serverkit.paging import By, Page
 
 # A device has tens of thousands of packages, and other writers wait for seconds only.
 MOST_REMOVED = 500
@@ -95,10 +95,15 @@ def search_devices(
     """Return one page of the devices that match, with their tags."""
     selection = select_devices(session, asked, now)
     matching = _matching(selection)
-    total = session.scalar(select(func.count()).select_from(_ids(matching))) or 0
-    query = matching.options(undefer(Device.tags))
-    rows = read_page(session, query, _order(asked.order), total, page, page_size)
-    items = [device for (device,) in rows]
+    # Found and counted in one go: what makes a device match may be dear. The rows, which are
+    # wide, are read for the page only.
+    ids = matching.with_only_columns(Device.id, func.count().over().label("total"))
+    ids = _ordered(ids, asked.order).limit(page_size).offset((page - 1) * page_size)
+    found = session.execute(ids).all()
+    total = found[0].total if found else _count(session, matching)
+    rows = select(Device).where(Device.id.in_([row.id for row in found]))
+    by_id = {row.id: row for row in session.scalars(rows.options(undefer(Device.tags)))}
+    items = [by_id[row.id] for row in found if row.id in by_id]
     return FoundDevices(items, total, page, page_size, len(selection.incomparable))
 
 
@@ -124,7 +129,7 @@ def count_devices(session: Session, asked: DeviceFilter, now: datetime) -> Devic
         counted.update(dict.fromkeys(json.loads(text), count))
     return DeviceCount(
         session.scalar(select(func.count(Device.id))) or 0,
-        session.scalar(select(func.count()).select_from(_ids(matching))) or 0,
+        _count(session, matching),
         dict(sorted(counted.items())),
     )
 
@@ -241,11 +246,12 @@ def _matching(selection: DeviceSelection) -> Select[Any]:
     return select(Device).where(*selection.conditions)
 
 
-def _ids(query: Select[Any]) -> Subquery:
-    return query.with_only_columns(Device.id).subquery()
+def _count(session: Session, query: Select[Any]) -> int:
+    ids = query.with_only_columns(Device.id).subquery()
+    return session.scalar(select(func.count()).select_from(ids)) or 0
 
 
-def _ordered(query: Select[Any], order: Order) -> Select[Any]:
+def _ordered(query: Any, order: Order) -> Any:
     return query.order_by(*(by.clause() for by in _order(order)))
 
 

@@ -89,8 +89,7 @@ def _stamp(name: str, found: Any) -> Stamp:
 
 
 def _text(value: object) -> str:
-    # It is shown in terminals.
-    if not isinstance(value, str) or len(value) > 100 or not (value + "x").isprintable():
+    if not isinstance(value, str) or len(value) > 100:
         raise ValueError("not a text")
     return value
 
@@ -175,10 +174,10 @@ class Archive:
 
 
 @contextmanager
-def read_archive(file: IO[bytes]) -> Iterator[Archive]:
+def read_archive(path: Path) -> Iterator[Archive]:
     """Open an archive; OperationError for what is none, and for one that is cut or damaged."""
     try:
-        with tarfile.open(fileobj=file, mode="r|gz") as archive:
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|gz") as archive:
             yield Archive(archive)
     except _DAMAGED as error:
         raise OperationError(_NO_BACKUP) from error

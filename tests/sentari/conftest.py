@@ -10,9 +10,9 @@ from tests.sentari.fleet import Fleet, make_fleet
 
 
 @pytest.fixture
-def fleet(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> Fleet:
-    """A licensed server on SQLite."""
-    return make_fleet(make_app, sqlite_url, clock, tmp_path)
+def fleet(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> Fleet:
+    """A licensed server."""
+    return make_fleet(make_app, usual_url, clock, tmp_path)
 
 
 @pytest.fixture
@@ -22,8 +22,6 @@ def each_fleet(make_app: AppFactory, database_url: str, clock: FakeClock, tmp_pa
 
 
 @pytest.fixture
-def trusting_fleet(
-    make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path
-) -> Fleet:
+def trusting_fleet(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> Fleet:
     """A licensed server for debugging, which believes a device_id."""
-    return make_fleet(make_app, sqlite_url, clock, tmp_path, mtls_required=False, debug=True)
+    return make_fleet(make_app, usual_url, clock, tmp_path, mtls_required=False, debug=True)

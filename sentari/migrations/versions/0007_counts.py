@@ -9,8 +9,11 @@ branch_labels = None
 depends_on = None
 
 _DEVICES_OF_PACKAGES = """
-    UPDATE package SET device_count =
-        (SELECT count(*) FROM device_package WHERE device_package.package_id = package.id)
+    WITH counted AS (
+        SELECT package_id, count(*) AS devices FROM device_package GROUP BY package_id
+    )
+    UPDATE package SET device_count = counted.devices
+    FROM counted WHERE counted.package_id = package.id
 """
 _PACKAGES_OF_ECOSYSTEMS = """
     INSERT INTO ecosystem_count (ecosystem, packages)

@@ -29,8 +29,8 @@ def test_the_ca_is_made_once_and_its_key_is_sealed(make_app, database_url):
         assert event.details() == {"sha256": fingerprint(made.certificate)}
 
 
-def test_another_secret_key_opens_no_ca_and_says_so(make_app, sqlite_url):
-    with make_app(sqlite_url).app_context():
+def test_another_secret_key_opens_no_ca_and_says_so(make_app, usual_url):
+    with make_app(usual_url).app_context():
         made = ensure()
         stranger = AuthorityStore("another secret of the tests, also long enough")
         with pytest.raises(AuthorityError, match="SENTARI_SECRET_KEY"):

@@ -63,8 +63,8 @@ def test_a_wrong_enrollment_token_is_403(fleet):
         assert answer.content_type == "application/problem+json"
 
 
-def test_without_any_token_set_up_nothing_enrolls(make_app, sqlite_url, clock, tmp_path):
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, enrollment_token=None)
+def test_without_any_token_set_up_nothing_enrolls(make_app, usual_url, clock, tmp_path):
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, enrollment_token=None)
     assert fleet.register().status_code == 403
     assert fleet.register(enrollment_token="").status_code == 403
 

@@ -17,9 +17,9 @@ CONFIG, RENEW = "/api/v1/agent/config", "/api/v1/agent/renew"
 
 
 @pytest.fixture
-def behind(make_app, sqlite_url, clock, tmp_path):
+def behind(make_app, usual_url, clock, tmp_path):
     """A licensed server behind a TLS terminator."""
-    return make_fleet(make_app, sqlite_url, clock, tmp_path, proxy_auth_secret=SECRET)
+    return make_fleet(make_app, usual_url, clock, tmp_path, proxy_auth_secret=SECRET)
 
 
 def enroll(fleet, **members):
@@ -56,10 +56,10 @@ def test_without_a_csr_the_answer_has_a_token_and_no_certificate(fleet):
 
 
 def test_the_ca_of_the_servers_own_tls_is_handed_out_beside_the_internal_one(
-    make_app, sqlite_url, clock, tmp_path
+    make_app, usual_url, clock, tmp_path
 ):
     other = certificate_pem(create_authority(clock.now()).certificate)
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, tls_ca=other)
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, tls_ca=other)
     answers = [fleet.register(csr=csr()).json]
     token = {"Authorization": f"Bearer {answers[0]['device_token']}"}
     answers.append(fleet.agents.post(RENEW, json={"csr": csr()}, headers=token).json)
@@ -240,7 +240,7 @@ def test_a_device_renews_ten_times_an_hour_and_no_more(fleet):
     assert send(other["device_token"]).status_code == 200
 
 
-def test_a_ca_that_does_not_open_is_503_and_changes_nothing(fleet, make_app, sqlite_url):
+def test_a_ca_that_does_not_open_is_503_and_changes_nothing(fleet, make_app, usual_url):
     given = enroll(fleet, machine_id="m-1")
     fleet.app.extensions["sentari"].authorities.__init__("another secret, long enough to be one")
     for answer in (

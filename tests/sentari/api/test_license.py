@@ -35,13 +35,13 @@ PUBLIC = {
 
 
 @pytest.fixture
-def world(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    return make_world(make_app, sqlite_url, clock, tmp_path)
+def world(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    return make_world(make_app, usual_url, clock, tmp_path)
 
 
 @pytest.fixture
-def airgap(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    return make_world(make_app, sqlite_url, clock, tmp_path, license_mode="airgap")
+def airgap(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    return make_world(make_app, usual_url, clock, tmp_path, license_mode="airgap")
 
 
 def bearer(world: World, role: str = "admin") -> dict[str, str]:

@@ -10,9 +10,9 @@ from tests.sentari.licensing.world import World, make_world
 
 
 @pytest.fixture
-def world(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    """A server on SQLite and its vendor."""
-    return make_world(make_app, sqlite_url, clock, tmp_path)
+def world(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    """A server and its vendor."""
+    return make_world(make_app, usual_url, clock, tmp_path)
 
 
 @pytest.fixture
@@ -22,6 +22,6 @@ def each_world(make_app: AppFactory, database_url: str, clock: FakeClock, tmp_pa
 
 
 @pytest.fixture
-def airgap(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
+def airgap(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
     """A server that may make no outbound call, and a vendor that answers by hand."""
-    return make_world(make_app, sqlite_url, clock, tmp_path, license_mode="airgap")
+    return make_world(make_app, usual_url, clock, tmp_path, license_mode="airgap")

@@ -109,12 +109,12 @@ def test_usage_is_told_when_it_rises_and_when_it_falls(each_world: World) -> Non
 
 
 def test_two_workers_tell_a_crossing_once(
-    world: World, make_app: AppFactory, sqlite_url: str
+    world: World, make_app: AppFactory, usual_url: str
 ) -> None:
     world.install(world.vendor.issue(max_packages=10))
     settings = world.app.extensions["sentari"].settings
     other = make_app(
-        sqlite_url,
+        usual_url,
         transport=world.transport,
         license_public_key_path=settings.license_public_key_path,
     )

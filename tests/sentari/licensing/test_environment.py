@@ -33,12 +33,12 @@ class Starter:
 @pytest.fixture
 def start(
     make_app: AppFactory,
-    sqlite_url: str,
+    usual_url: str,
     clock: FakeClock,
     tmp_path: Path,
     vendor: LicenseServerSimulator,
 ) -> Starter:
-    return Starter(make_app, sqlite_url, clock, tmp_path, vendor)
+    return Starter(make_app, usual_url, clock, tmp_path, vendor)
 
 
 def test_a_key_waits_after_the_start_and_no_call_was_made(

@@ -80,6 +80,7 @@ def test_the_states_of_a_lapsing_license_follow_each_other(world: World) -> None
     assert changes == ["active", "grace", "read_only", "locked_out"]
 
 
+@pytest.mark.sqlite
 def test_a_log_that_cannot_be_written_does_not_open_the_gate(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

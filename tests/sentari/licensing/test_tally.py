@@ -100,10 +100,10 @@ class SlowVendor(LicenseServerSimulator):
 
 
 def test_the_time_of_failures_counts_as_well(
-    make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path
+    make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     vendor = SlowVendor(ISSUER, clock)
-    world = make_world(make_app, sqlite_url, clock, tmp_path, vendor=vendor)
+    world = make_world(make_app, usual_url, clock, tmp_path, vendor=vendor)
     vendor.seconds = 0.25
     world.install(vendor.issue())
     vendor.seconds, vendor.fault = 15.5, Fault.HTML

@@ -56,6 +56,7 @@ def test_no_column_can_be_edited_unnoticed(world: World, column: str) -> None:
     ["NULL", "''", "'x'", "x'ff00'", "CAST(x'ff' AS TEXT)", "1e308", "9223372036854775807", "-1"],
 )
 @pytest.mark.parametrize("column", ["max_devices", "expires_at", "tier", "reply"])
+@pytest.mark.sqlite
 def test_no_value_however_wild_keeps_the_last_verdict_in_force(
     world: World, column: str, value: str
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_broken_signature_in_the_table_is_noticed(world: World) -> None:
     assert detected(world)[0]["kind"] == "reply"
 
 
+@pytest.mark.sqlite
 def test_an_audit_log_whose_anchored_entry_was_rewritten_is_noticed(world: World) -> None:
     with world.context(), writing() as session:
         record(session, at=world.clock.now(), actor="system", action="DEVICE_REMOVED")

@@ -49,8 +49,8 @@ def test_people_come_before_agents_and_addresses_are_in_order(operations):
     assert paths == sorted(paths)
 
 
-def test_the_examples_name_the_public_address(make_app: AppFactory, sqlite_url):
-    app = make_app(sqlite_url, public_url="https://sentari.example.com")
+def test_the_examples_name_the_public_address(make_app: AppFactory, usual_url):
+    app = make_app(usual_url, public_url="https://sentari.example.com")
     answer = app.test_client().get(PAGE, headers={"Host": "evil.example"})
     assert "SENTARI=https://sentari.example.com" in answer.get_data(as_text=True)
 

@@ -181,6 +181,7 @@ def test_a_locked_server_exports_nothing(busy: Fleet, admin: FlaskClient) -> Non
     assert events(busy.app, "AUDIT_EXPORTED") == []
 
 
+@pytest.mark.sqlite
 def test_a_long_log_is_walked_page_by_page_and_a_break_is_shown(
     busy: Fleet, admin: FlaskClient
 ) -> None:

@@ -34,9 +34,9 @@ def test_a_token_is_shown_once_with_a_command_and_works(fleet, admin):
     assert "office" in admin.get(PATH).get_data(as_text=True)
 
 
-def test_the_command_names_the_public_address(make_app, sqlite_url, clock, tmp_path):
+def test_the_command_names_the_public_address(make_app, usual_url, clock, tmp_path):
     url = "https://sentari.example.com"
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, public_url=url)
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, public_url=url)
     _, page, _ = make(fleet.browser("admin"))
     assert f"{url}/api/v1/agent/register" in page
 
@@ -133,8 +133,8 @@ def test_devices_of_the_static_token_have_a_page_of_their_own(fleet, admin):
     assert "web-08" in page
 
 
-def test_without_a_static_token_its_page_says_so(make_app, sqlite_url, clock, tmp_path):
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, enrollment_token=None)
+def test_without_a_static_token_its_page_says_so(make_app, usual_url, clock, tmp_path):
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, enrollment_token=None)
     page = fleet.browser("admin").get(f"{PATH}/static").get_data(as_text=True)
     assert "It is not set" in page
     assert "data-look-again" not in page
@@ -149,15 +149,15 @@ def test_an_unknown_token_is_a_helpful_404_and_none_of_a_viewers_business(fleet,
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_address_without_tls_is_warned_of(make_app, sqlite_url, clock, tmp_path, scheme):
+def test_an_address_without_tls_is_warned_of(make_app, usual_url, clock, tmp_path, scheme):
     url = f"{scheme}://sentari.example.com"
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, public_url=url)
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, public_url=url)
     _, page, _ = make(fleet.browser("admin"))
     assert ("SENTARI_PUBLIC_URL" in page) is (scheme == "http")
 
 
-def test_the_commands_pin_the_certificate_that_is_served(make_app, sqlite_url, clock, tmp_path):
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, tls_self=True)
+def test_the_commands_pin_the_certificate_that_is_served(make_app, usual_url, clock, tmp_path):
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, tls_self=True)
     prepare(fleet.app)
     served = x509.load_pem_x509_certificate((tmp_path / "tls" / "server.pem").read_bytes())
     _, page, _ = make(fleet.browser("admin"))
@@ -169,9 +169,9 @@ def test_the_commands_pin_the_certificate_that_is_served(make_app, sqlite_url, c
     "settings", [{}, {"tls_self": True, "trusted_proxies": 1}, {"tls_self": True}]
 )
 def test_what_agents_see_and_is_not_known_is_not_pinned(
-    make_app, sqlite_url, clock, tmp_path, settings
+    make_app, usual_url, clock, tmp_path, settings
 ):
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, **settings)
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, **settings)
     if "trusted_proxies" in settings:
         prepare(fleet.app)  # In the last case there is no certificate yet.
     status, page, _ = make(fleet.browser("admin"))
@@ -179,8 +179,8 @@ def test_what_agents_see_and_is_not_known_is_not_pinned(
     assert "fingerprint" not in page
 
 
-def test_a_public_address_may_end_in_a_slash(make_app, sqlite_url, clock, tmp_path):
+def test_a_public_address_may_end_in_a_slash(make_app, usual_url, clock, tmp_path):
     url = "https://sentari.example.com/"
-    fleet = make_fleet(make_app, sqlite_url, clock, tmp_path, public_url=url)
+    fleet = make_fleet(make_app, usual_url, clock, tmp_path, public_url=url)
     _, page, _ = make(fleet.browser("admin"))
     assert f"{url}api/v1/agent/register" in page

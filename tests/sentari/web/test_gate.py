@@ -21,8 +21,8 @@ TABLE = {
 
 
 @pytest.fixture
-def world(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    return make_world(make_app, sqlite_url, clock, tmp_path)
+def world(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    return make_world(make_app, usual_url, clock, tmp_path)
 
 
 @pytest.mark.parametrize("gate_class", TABLE)
@@ -58,10 +58,10 @@ def test_an_agent_in_front_of_a_closed_gate_is_told_to_come_again(world: World) 
 
 @pytest.mark.parametrize(("age", "status"), [(0.049, 402), (0.051, 401)])
 def test_a_refusal_by_another_worker_is_never_older_than_a_twentieth_of_a_second(
-    world: World, make_app: AppFactory, sqlite_url: str, age: float, status: int
+    world: World, make_app: AppFactory, usual_url: str, age: float, status: int
 ) -> None:
     other = make_app(
-        sqlite_url,
+        usual_url,
         license_public_key_path=world.app.extensions["sentari"].settings.license_public_key_path,
     ).test_client()
     assert other.post("/api/v1/agent/scan", json={}).status_code == 402

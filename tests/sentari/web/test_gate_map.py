@@ -73,8 +73,8 @@ NUMBERS = {"token_id": 999, "user_id": 999, "session_id": 999}
 
 
 @pytest.fixture
-def world(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    return make_world(make_app, sqlite_url, clock, tmp_path)
+def world(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    return make_world(make_app, usual_url, clock, tmp_path)
 
 
 def bring_into(world: World, state: State) -> None:

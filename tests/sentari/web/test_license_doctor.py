@@ -39,14 +39,14 @@ def office(simulator: LicenseServerSimulator) -> Iterator[Server]:
 @pytest.fixture
 def world(
     make_app: AppFactory,
-    sqlite_url: str,
+    usual_url: str,
     clock: FakeClock,
     tmp_path: Path,
     simulator: LicenseServerSimulator,
     office: Server,
 ) -> World:
     """A server whose way to the vendor is a real one, over loopback."""
-    return connected(make_app, sqlite_url, tmp_path, simulator, OutboundSettings(office.url, "0.1"))
+    return connected(make_app, usual_url, tmp_path, simulator, OutboundSettings(office.url, "0.1"))
 
 
 def connected(
@@ -133,14 +133,14 @@ def test_the_first_broken_step_says_what_to_change(world: World, office: Server)
 
 def test_the_diagnostics_hold_no_secret(
     make_app: AppFactory,
-    sqlite_url: str,
+    usual_url: str,
     tmp_path: Path,
     simulator: LicenseServerSimulator,
     office: Server,
 ) -> None:
     proxies = Proxies(http=f"http://user:{PASSWORD}@localhost:1", no_proxy="")
     outbound = OutboundSettings("http://localhost:1", "0.1", proxies=proxies)
-    world = connected(make_app, sqlite_url, tmp_path, simulator, outbound)
+    world = connected(make_app, usual_url, tmp_path, simulator, outbound)
     key = simulator.issue()
     with pytest.raises(CheckInError):
         world.install(key)
@@ -167,9 +167,9 @@ def test_the_page_and_the_command_say_the_same(world: World) -> None:
 
 
 def test_in_airgap_mode_nothing_is_walked(
-    make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path
+    make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
-    world = make_world(make_app, sqlite_url, clock, tmp_path, license_mode="airgap")
+    world = make_world(make_app, usual_url, clock, tmp_path, license_mode="airgap")
     status, out, _ = run(world)
     assert status == 0
     assert "makes no outbound license call" in out

@@ -24,8 +24,8 @@ OFFLINE = f"{PAGE}/offline"
 
 
 @pytest.fixture
-def airgap(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    return make_world(make_app, sqlite_url, clock, tmp_path, license_mode="airgap")
+def airgap(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    return make_world(make_app, usual_url, clock, tmp_path, license_mode="airgap")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_longest_text_that_fits_is_drawn_and_one_byte_more_is_not() -> None:
 @pytest.mark.parametrize(("letter", "drawn"), [("a", True), ("字", False)])
 def test_the_longest_issuer_fits_into_a_code_unless_it_is_no_ascii(
     make_app: AppFactory,
-    sqlite_url: str,
+    usual_url: str,
     clock: FakeClock,
     tmp_path: Path,
     letter: str,
@@ -77,7 +77,7 @@ def test_the_longest_issuer_fits_into_a_code_unless_it_is_no_ascii(
 ) -> None:
     issuer = "https://license.example/" + letter * 1000
     settings = {"license_mode": "airgap", "license_issuer": issuer}
-    world = make_world(make_app, sqlite_url, clock, tmp_path, **settings)
+    world = make_world(make_app, usual_url, clock, tmp_path, **settings)
     with pytest.raises(LicensingRefusedError):
         world.install(world.vendor.issue())
     page = offline(signed_in(world))

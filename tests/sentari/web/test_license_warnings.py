@@ -20,8 +20,8 @@ DAY = 86_400
 
 
 @pytest.fixture
-def world(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    return make_world(make_app, sqlite_url, clock, tmp_path)
+def world(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    return make_world(make_app, usual_url, clock, tmp_path)
 
 
 def near_expiry(world: World) -> None:

@@ -22,8 +22,8 @@ DENIED = "sentari_license_denied_requests_total"
 
 
 @pytest.fixture
-def world(make_app: AppFactory, sqlite_url: str, clock: FakeClock, tmp_path: Path) -> World:
-    return make_world(make_app, sqlite_url, clock, tmp_path)
+def world(make_app: AppFactory, usual_url: str, clock: FakeClock, tmp_path: Path) -> World:
+    return make_world(make_app, usual_url, clock, tmp_path)
 
 
 def scrape(app: Flask) -> Samples:
@@ -49,9 +49,9 @@ def test_without_a_token_the_machine_itself_is_answered_and_nobody_else(
 
 
 def test_with_a_token_who_has_it_is_answered_and_nobody_else(
-    make_app: AppFactory, sqlite_url: str
+    make_app: AppFactory, usual_url: str
 ) -> None:
-    client = make_app(sqlite_url, metrics_token="scrape me").test_client()
+    client = make_app(usual_url, metrics_token="scrape me").test_client()
     right = {"Authorization": "Bearer scrape me"}
     wrong = {"Authorization": "Bearer scrape you"}
     for peer in ({}, ELSEWHERE):
@@ -74,9 +74,9 @@ def test_with_a_token_who_has_it_is_answered_and_nobody_else(
     ],
 )
 def test_the_peer_is_the_one_behind_the_trusted_proxies(
-    make_app: AppFactory, sqlite_url: str, proxies: int, peer: str, forwarded: str, status: int
+    make_app: AppFactory, usual_url: str, proxies: int, peer: str, forwarded: str, status: int
 ) -> None:
-    client = make_app(sqlite_url, trusted_proxies=proxies).test_client()
+    client = make_app(usual_url, trusted_proxies=proxies).test_client()
     headers = {"X-Forwarded-For": forwarded}
     answer = client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer})
     assert answer.status_code == status
