@@ -48,7 +48,7 @@ COPY static static
 ARG LICENSE_ROOTS_JSON=""
 RUN if [ -n "$LICENSE_ROOTS_JSON" ]; then \
       printf '%s' "$LICENSE_ROOTS_JSON" > sentari/licensing/roots.json \
-      && python -c "from sentari.licensing.roots import load_trust; load_trust(None)"; \
+      && python -c "import sys; from license_token.keys import RootSet; RootSet.parse(sys.argv[1])" "$LICENSE_ROOTS_JSON"; \
     fi \
     && chmod -R a+rX,go-w . && python -m compileall -q --invalidation-mode unchecked-hash .
 

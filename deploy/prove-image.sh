@@ -65,6 +65,7 @@ else
   debootstrap --variant=minbase --include=python3,python3-pip,python3-venv,ca-certificates \
     "$RELEASE" "$rootfs" "$mirror" >"$work/debootstrap.log" 2>&1 || die "$(tail -5 "$work/debootstrap.log")"
   ln -s python3 "$rootfs/usr/bin/python"
+  # Of what apt is called here, nothing may get into an image.
   rm -rf "$rootfs"/etc/apt/sources.list* "$rootfs"/var/lib/apt/lists/* "$rootfs"/var/cache/apt/* "$rootfs"/var/log/*
 fi
 container=$(buildah "${store[@]}" from scratch)
@@ -72,11 +73,14 @@ buildah "${store[@]}" add -q "$container" "$rootfs" / >/dev/null
 buildah "${store[@]}" commit -q --format docker --rm "$container" "$BASE" >/dev/null
 rm -rf "$work/base"
 
-# How pip is set up here: from its files and from the environment, less what lies on this machine alone.
+# How pip is set up here: from its files and from the environment, which wins; less what lies on this
+# machine alone. The trusted CAs are this machine's while building, should the registry's be a private one.
+authorities=/etc/ssl/certs/ca-certificates.crt
 {
   echo "[global]"
-  $python -m pip config list | sed -n "s/^\(global\|:env:\)\.\(index-url\|extra-index-url\|trusted-host\|timeout\)='\(.*\)'$/\2 = \3/p" |
-    grep -v 'file://' || true
+  echo "cert = $authorities"
+  $python -m pip config list | sed -n "s/^\(global\|:env:\)\.\(index-url\|extra-index-url\|trusted-host\)='\(.*\)'$/\2 = \3/p" |
+    sed 's#file://[^ ]*##g' | sort -s -u -t= -k1,1
 } >"$work/pip.conf"
 
 build() { # target, tag, build arguments
@@ -84,10 +88,9 @@ build() { # target, tag, build arguments
   shift 2
   say "Building $tag"
   local began=$SECONDS
-  # The trusted CAs are this machine's while building, in case that the registry's is a private one.
   buildah "${store[@]}" bud --isolation chroot --format docker --layers=false --pull-never \
     --secret "id=pip.conf,src=$work/pip.conf" \
-    --volume /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro \
+    --volume "$authorities:$authorities:ro" \
     --build-arg "REVISION=$(git rev-parse HEAD)" "$@" --target "$target" --tag "$tag" . \
     >"$work/build.log" 2>&1 || die "$(tail -30 "$work/build.log")"
   echo "built in $((SECONDS - began)) s"

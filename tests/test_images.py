@@ -154,6 +154,18 @@ def test_what_is_copied_is_there() -> None:
             assert (ROOT / path).exists(), path
 
 
+@pytest.mark.parametrize(
+    ("roots", "words"),
+    [('{"keys": []}', "1 to 16"), ("{", "The root set"), ('{"keys": [{"kty": "oct"}]}', "OKP")],
+)
+def test_roots_that_cannot_be_read_end_the_build(roots: str, words: str) -> None:
+    [code] = re.findall(r'&& python -c "(import sys; .*)" "\$LICENSE_ROOTS_JSON"; \\', DOCKERFILE)
+    command = [sys.executable, "-c", code, roots]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert words in done.stderr.splitlines()[-1]
+
+
 def stage(target: str) -> str:
     """Return the lines of one stage."""
     found = re.search(rf"^FROM \S+ AS {target}$(.*?)(?=^FROM |\Z)", DOCKERFILE, re.M | re.S)
