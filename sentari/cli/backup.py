@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from flask.cli import with_appcontext
@@ -49,19 +50,20 @@ def backup(output: Path, without_key: bool) -> None:
 
 
 @click.command("restore")
-@click.argument("path", metavar="BACKUP", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", metavar="BACKUP", type=click.File("rb"))
 @click.option("--force", is_flag=True, help="Put a database that is there aside.")
 @with_appcontext
 @reports(OperationError, SchemaError, OSError)
-def restore(path: Path, force: bool) -> None:
+def restore(file: BinaryIO, force: bool) -> None:
     """Put a backup into its place; stop the server first. Everybody is signed out.
 
+    BACKUP is a file; - reads standard input.
     The backup is checked as a whole before anything is touched, and nothing is deleted.
     """
     settings, now = current().settings, current().clock.now()
     place = Place.of(settings, _PG_RESTORE)
     job = Restore(place, settings.secret_key, schema(), now, force=force)
-    done = job.run(path)
+    done = job.run(file)
     click.echo(f"The server of {done.manifest.made_at} is back. Start it, and it checks in.")
     for kept in done.kept:
         click.echo(f"What was there before is in {kept}.")

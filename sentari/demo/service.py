@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from sentari.agents.models import Enrollment
+from sentari.agents.models import Enrollment, EnrollmentToken
 from sentari.audit.store import record
 from sentari.demo.machines import HISTORY_DAYS, MARK, Catalogue, Machine, fleet
 from sentari.inventory.devices import remove_devices
@@ -24,10 +24,12 @@ from sentari.inventory.scan import Scan, read_scan
 from sentari.inventory.scan_time import scan_time
 from sentari.licensing import caps
 from sentari.licensing.state import Gate, LicenseStatus
+from serverkit.tokens import hash_token, new_token
 
 MOST_DEVICES = 500
 _AGAIN_AFTER = timedelta(hours=1)
 _REMOVED_AT_ONCE = 50
+_MAKER = "flask demo load"
 
 
 class DemoError(Exception):
@@ -109,8 +111,24 @@ def _enroll(
     )
     session.add(device)
     session.flush()
-    session.add(Enrollment(device_id=device.id, token_id=None, enrolled_at=enrolled_at))
+    token = _token(session, now)
+    token.uses += 1
+    session.add(Enrollment(device_id=device.id, token_id=token.id, enrolled_at=enrolled_at))
     return device
+
+
+def _token(session: Session, now: datetime) -> EnrollmentToken:
+    """Return the token that the demo's devices enrolled with, in name only: nobody knows it."""
+    query = select(EnrollmentToken).where(EnrollmentToken.created_by == _MAKER)
+    token = session.scalars(query).one_or_none()
+    if token is None:
+        token = EnrollmentToken(
+            name="Demo", token_hash=hash_token(new_token("demo_")), hint="demo",
+            created_by=_MAKER, created_at=now, revoked_at=now,
+        )  # fmt: skip
+        session.add(token)
+        session.flush()
+    return token
 
 
 def _report(
@@ -155,4 +173,7 @@ def remove_some(session: Session, *, at: datetime, actor: str) -> int:
     """Remove some of the demo's devices, as if they were real; return how many there were."""
     marked = Device.machine_id.startswith(MARK, autoescape=True)
     query = select(Device.uid).where(marked).order_by(Device.id).limit(_REMOVED_AT_ONCE)
-    return len(remove_devices(session, session.scalars(query).all(), at=at, actor=actor))
+    removed = remove_devices(session, session.scalars(query).all(), at=at, actor=actor)
+    if not removed:
+        session.execute(delete(EnrollmentToken).where(EnrollmentToken.created_by == _MAKER))
+    return len(removed)

@@ -19,7 +19,8 @@ from sentari.inventory.records import PackageKey
 from sentari.inventory.text import fold
 from serverkit.driver import run_text
 
-CHUNK = 500
+# SQLite's driver keeps a statement ready for each number of rows, so these are few.
+ROWS_AT_ONCE = (500, 100, 20, 5, 1)
 _POSTGRESQL = "postgresql"
 
 Item = TypeVar("Item")
@@ -86,8 +87,8 @@ def known_ids(session: Session, digests: Iterable[bytes]) -> dict[bytes, int]:
         document = {"document": _json([digest.hex() for digest in digests])}
         found = statements.KNOWN_PACKAGES.run(connection, document).fetchall()
     else:
-        for chunk in _chunks(digests):
-            rows = run_text(connection, statements.known_packages(len(chunk)), chunk)
+        for piece in _pieces(digests):
+            rows = run_text(connection, statements.known_packages(len(piece)), piece)
             found += json.loads(rows.fetchone()[0])
     return {bytes.fromhex(digest): package_id for digest, package_id in found}
 
@@ -97,13 +98,13 @@ def add_packages(session: Session, packages: Mapping[bytes, PackageKey]) -> dict
     if not packages:
         return {}
     connection = session.connection()
-    rows = [(digest.hex(), *key, fold(key.name)) for digest, key in packages.items()]
     if connection.dialect.name == _POSTGRESQL:
+        rows = [(digest.hex(), *key, fold(key.name)) for digest, key in packages.items()]
         statements.INSERT_PACKAGES.run(connection, {"document": _json(rows)})
     else:
-        for chunk in _chunks(packages.items()):
-            parts = ((digest, *key, fold(key.name)) for digest, key in chunk)
-            text = statements.insert_packages(len(chunk))
+        for piece in _pieces(packages.items()):
+            parts = ((digest, *key, fold(key.name)) for digest, key in piece)
+            text = statements.insert_packages(len(piece))
             run_text(connection, text, tuple(chain.from_iterable(parts)))
     return known_ids(session, packages)
 
@@ -190,17 +191,20 @@ def _write_packages(connection: Connection, device_id: int, locations: Mapping[i
         values = {"this_device": device_id, "document": _json(locations)}
         statements.WRITE_PACKAGES.run(connection, values)
         return
-    for chunk in _chunks(sorted(locations.items())):
-        row_by_row = ((device_id, package_id, text) for package_id, text in chunk)
+    for piece in _pieces(sorted(locations.items())):
+        row_by_row = ((device_id, package_id, text) for package_id, text in piece)
         flat = tuple(chain.from_iterable(row_by_row))
-        run_text(connection, statements.write_packages(len(chunk)), flat)
+        run_text(connection, statements.write_packages(len(piece)), flat)
 
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _pieces(items: Iterable[Item]) -> Iterator[list[Item]]:
     iterator = iter(items)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk
+    rest = list(islice(iterator, ROWS_AT_ONCE[0]))
+    while rest:
+        size = next(size for size in ROWS_AT_ONCE if size <= len(rest))
+        yield rest[:size]
+        rest = rest[size:] or list(islice(iterator, ROWS_AT_ONCE[0]))

@@ -89,7 +89,8 @@ def _stamp(name: str, found: Any) -> Stamp:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 100:
+    # It is shown in terminals.
+    if not isinstance(value, str) or len(value) > 100 or not (value + "x").isprintable():
         raise ValueError("not a text")
     return value
 
@@ -174,10 +175,10 @@ class Archive:
 
 
 @contextmanager
-def read_archive(path: Path) -> Iterator[Archive]:
+def read_archive(file: IO[bytes]) -> Iterator[Archive]:
     """Open an archive; OperationError for what is none, and for one that is cut or damaged."""
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|gz") as archive:
+        with tarfile.open(fileobj=file, mode="r|gz") as archive:
             yield Archive(archive)
     except _DAMAGED as error:
         raise OperationError(_NO_BACKUP) from error

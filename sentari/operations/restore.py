@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import URL, Engine, create_engine, delete
 from sqlalchemy.exc import SQLAlchemyError
@@ -62,8 +63,8 @@ class Restore:
     now: datetime
     force: bool = False
 
-    def run(self, path: Path) -> Restored:
-        """Restore the backup at `path`.
+    def run(self, file: IO[bytes]) -> Restored:
+        """Restore the backup that is read from `file`.
 
         Nothing is changed before all of it was checked. Raises OperationError, SchemaError, or
         OSError.
@@ -74,7 +75,7 @@ class Restore:
             _engine(self.place.database) as present,
             one_at_a_time(present),
             tempfile.TemporaryDirectory(prefix=".restore-", dir=home) as folder,
-            read_archive(path) as archive,
+            read_archive(file) as archive,
         ):
             before = self._look_at(present)
             self._check_key(archive.manifest)

@@ -107,8 +107,9 @@ def setup() -> ResponseReturnValue:
         raise Problem(404, "not_found", "Not found", "Sentari is set up already. Sign in instead.")
     form = SetupForm()
     if form.validate_on_submit() and _made_first_admin(form):
-        flash("Sentari is set up. Sign in.", "success")
-        return redirect(url_for("account.login"))
+        _sign_in(_verified(form.email.data, form.password.data))
+        flash("Sentari is set up, and you are signed in.", "success")
+        return redirect(url_for("overview.index"))
     return render_template("sentari/account/setup.html", form=form), 422 if form.errors else 200
 
 

@@ -41,7 +41,9 @@ def test_the_first_admin_is_made_with_the_token_of_the_log(
         page.get_by_label("E-mail").fill(ADMIN)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Create admin").click()
-        expect(page.get_by_text("Sentari is set up. Sign in.")).to_be_visible()
+        expect(page.get_by_text("Sentari is set up, and you are signed in.")).to_be_visible()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        opened.inspect("set-up")
     finally:
         server.server.stop()
 

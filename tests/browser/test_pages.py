@@ -77,6 +77,14 @@ def test_a_complaint_or_a_foreign_request_would_be_noticed(site: Site, open_page
     opened.page.evaluate(
         "document.body.append(Object.assign(document.createElement('script'), {text: '1'}))"
     )
+    opened.page.evaluate("document.querySelector('button').style.outline = 'none'")
+    opened.page.evaluate("document.querySelector('button').style.boxShadow = 'none'")
+    assert [what[:24] for what in opened.unmarked()] == ["no focus shown: <button "]
+    opened.page.evaluate(
+        "document.querySelector('h1').before(Object.assign(document.createElement('p'),"
+        " {textContent: 'It comes late. '.repeat(200)}))"
+    )
+    assert opened.jumps() != []
     opened.page.goto("about:blank")
     opened.page.evaluate("fetch('http://127.0.0.1:9/').catch(() => {})")
     assert any("Content Security Policy" in trouble for trouble in opened.troubles)

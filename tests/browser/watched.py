@@ -13,6 +13,39 @@ _AXE = Axe().axe_script
 # Another color scheme or width changes nothing else that axe could find.
 CONTRAST: dict[str, Any] = {**_ALL_RULES, "runOnly": ["color-contrast", "target-size"]}
 
+# As shares of the window. Less moves when a page is painted while it still arrives; 0.1 is where
+# the web vitals begin to complain.
+SMALLEST_JUMP = 0.02
+_SHIFTS = """() => new Promise(resolve => {
+  const found = [];
+  new PerformanceObserver(list => {
+    for (const each of list.getEntries()) {
+      const nodes = each.sources.map(source => source.node?.outerHTML?.slice(0, 120));
+      if (!each.hadRecentInput) found.push([each.value, nodes.join(" ")]);
+    }
+  }).observe({type: "layout-shift", buffered: true});
+  setTimeout(() => resolve(found), 30);
+})"""
+# One of each kind of control: an outline of two pixels, or a shadow that was not there before.
+_UNMARKED = """() => {
+  const kinds = new Map();
+  const controls = "a[href], button, input, select, textarea, summary";
+  for (const each of document.querySelectorAll(controls)) {
+    if (each.checkVisibility() && each.type !== "hidden") {
+      kinds.set([each.tagName, each.type, each.className].join(), each);
+    }
+  }
+  return [...kinds.values()].filter(each => {
+    const before = getComputedStyle(each).boxShadow;
+    each.focus({focusVisible: true, preventScroll: true});
+    const now = getComputedStyle(each);
+    const outlined = now.outlineStyle !== "none" && parseFloat(now.outlineWidth) >= 2;
+    const marked = outlined || (now.boxShadow !== "none" && now.boxShadow !== before);
+    each.blur();
+    return !marked;
+  }).map(each => each.outerHTML.slice(0, 160));
+}"""
+
 
 class Watched:
     """Playwright's page, with a list of what must not happen."""
@@ -65,6 +98,16 @@ class Watched:
         )
         return found
 
+    def unmarked(self) -> list[str]:
+        """What shows nobody that the keyboard is at it."""
+        found: list[str] = self.page.evaluate(_UNMARKED)
+        return [f"no focus shown: {each}" for each in found]
+
+    def jumps(self) -> list[str]:
+        """What moved while the page was loaded, by itself."""
+        shifts = self.page.evaluate(_SHIFTS)
+        return [f"moved by {size}: {what}" for size, what in shifts if size > SMALLEST_JUMP]
+
     def shorten(self, alike: str) -> None:
         """Leave out what is like the rest, as far as it does not make a phone scroll sideways."""
         self.page.set_viewport_size({"width": NARROW, "height": 844})
@@ -75,7 +118,7 @@ class Watched:
 
     def inspect(self, name: str) -> None:
         """Look at the page wide and light, then narrow and dark, and keep both pictures."""
-        found = self.findings() + self.too_wide()
+        found = self.jumps() + self.findings() + self.too_wide() + self.unmarked()
         self.keep(f"{name}-light-{WIDE}")
         self.page.emulate_media(color_scheme="dark")
         self.page.set_viewport_size({"width": NARROW, "height": 844})

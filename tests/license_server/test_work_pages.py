@@ -133,8 +133,8 @@ def test_two_servers_on_one_identity_are_shown_as_two_lines(
     assert "Line B" in page
     only = support_person.get(f"{path}?line=B").text
     assert "Only line B is listed below." in only
-    assert "<strong>1–1</strong>" in only
-    assert "<strong>1–4</strong>" in support_person.get(f"{path}?line=Z").text
+    assert "<strong>1</strong> check-in" in only
+    assert "<strong>4</strong> check-ins" in support_person.get(f"{path}?line=Z").text
 
 
 def test_findings_are_closed_with_a_reason_and_listed_as_closed(

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from sentari.agents.models import EnrollmentToken
 from sentari.demo.machines import fleet as machines
 from sentari.demo.service import catalogue
 from sentari.demo.versions import older
@@ -59,6 +60,8 @@ def test_the_demo_has_machines_of_all_kinds_in_all_conditions(fleet, run):
     with fleet.app.app_context():
         assert dict(scans_by_day(db.session(), now))[yesterday] > 10
         assert caps.usage(db.session()) == caps.counted(db.session())
+    (token,) = rows(fleet, select(EnrollmentToken))
+    assert (token.name, token.uses, token.state(now)) == ("Demo", ROUND, "revoked")
     (event,) = fleet.world.events("DEMO_LOADED")
     assert (event.actor, json.loads(event.detail)) == ("cli", {"devices": 20, "scans": 532})
 
@@ -125,6 +128,7 @@ def test_it_is_removed_without_touching_what_came_since(fleet, run):
     assert run("remove", "--yes").stdout == "Demo devices removed: 2.\n"
     assert [device.uid for device in rows(fleet, select(Device))] == [mine]
     assert run("remove", "--yes").stdout == "Demo devices removed: 0.\n"
+    assert rows(fleet, select(EnrollmentToken)) == []
 
 
 def test_it_goes_into_either_database(each_fleet):

@@ -308,7 +308,7 @@ def test_a_device_that_is_gone_is_said_to_be_unknown():
 
 
 def test_more_packages_than_one_statement_takes_are_all_stored_and_removed():
-    uid, count = enroll().device_uid, 3 * store.CHUNK + 1
+    uid, count = enroll().device_uid, sum(store.ROWS_AT_ONCE)
     send(uid, at(0, *(package(f"p{number}") for number in range(count))))
     assert len(inventory(uid)) == count
     receipt = send(uid, at(1, package("p0")))

@@ -142,11 +142,11 @@ def test_a_target_of_something_else_is_refused_and_left_as_it_is(
     engine.dispose()
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "sqlite://", ""])
-def test_a_url_that_is_none_is_refused(house: House, url: str) -> None:
-    refused = copy(house, url)
-    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
-    assert "postgresql+psycopg://" in refused.stderr
+def test_a_url_that_is_none_is_refused(house: House) -> None:
+    for url in ("nonsense", "mysql://x/y", "sqlite://", ""):
+        refused = copy(house, url)
+        assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+        assert "postgresql+psycopg://" in refused.stderr
 
 
 def test_a_source_of_another_schema_is_refused(house: House, new_url: str) -> None:

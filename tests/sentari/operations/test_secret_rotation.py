@@ -11,7 +11,7 @@ from click.testing import Result
 from sentari.agents.authority_store import AuthorityStore
 from sentari.extensions import db, writing
 from sentari.licensing import exchange, service
-from sentari.operations.secret_rotation import ROTATED, Rotation
+from sentari.operations.secret_rotation import ROTATED, Rotation, check_new_key
 from sentari.startup import prepare
 from serverkit.settings import SettingsError
 from tests.conftest import SECRET, AppFactory, sign_in
@@ -111,25 +111,22 @@ def test_a_server_at_work_keeps_the_key_it_has(house: House) -> None:
     assert rotate(house).exit_code == 0
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
+def test_a_key_that_will_not_do_is_refused(house: House) -> None:
+    for given, said in (
         (None, "SENTARI_SECRET_KEY is set"),
         ("x" * 31, "has 31 characters"),
         ("x" * 4097, "has 4097 characters"),
         (SECRET, "is the present one"),
-    ],
-)
-def test_a_key_that_will_not_do_is_refused(house: House, given: str | None, said: str) -> None:
-    refused = rotate(house, given)
-    assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
-    assert said in refused.stderr
+    ):
+        refused = rotate(house, given)
+        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+        assert said in refused.stderr
     assert house.world.state == "active"
 
 
 @pytest.mark.parametrize("length", [32, 4096])
-def test_a_key_of_the_shortest_and_of_the_longest_length_will_do(house: House, length: int) -> None:
-    assert rotate(house, "x" * length).exit_code == 0
+def test_a_key_of_the_shortest_and_of_the_longest_length_will_do(length: int) -> None:
+    check_new_key(SECRET, "x" * length)
 
 
 def test_a_second_rotation_with_the_old_environment_says_what_to_do(house: House) -> None:
