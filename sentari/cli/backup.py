@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 from sentari.extensions import current
 from sentari.operations.backup import Backup, Place, new_file
 from sentari.operations.restore import Restore
-from sentari.operations.standstill import OperationError
+from sentari.operations.standstill import OperationError, Standstill
 from sentari.startup import schema
 from sentari.version import VERSION
 from serverkit.commands import reports
@@ -60,9 +60,10 @@ def restore(file: BinaryIO, force: bool) -> None:
     BACKUP is a file; - reads standard input.
     The backup is checked as a whole before anything is touched, and nothing is deleted.
     """
-    settings, now = current().settings, current().clock.now()
+    settings = current().settings
     place = Place.of(settings, _PG_RESTORE)
-    job = Restore(place, settings.secret_key, schema(), now, force=force)
+    still = Standstill(current().clock.now(), current().licensing.pause)
+    job = Restore(place, settings.secret_key, schema(), still, force=force)
     done = job.run(file)
     click.echo(f"The server of {done.manifest.made_at} is back. Start it, and it checks in.")
     for kept in done.kept:

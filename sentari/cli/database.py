@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from sentari.extensions import current, db
 from sentari.operations.database_copy import Copying, copy_database
-from sentari.operations.standstill import OperationError
+from sentari.operations.standstill import OperationError, Standstill
 from sentari.startup import schema
 from serverkit.commands import reports
 from serverkit.copying import CopyError
@@ -35,9 +35,8 @@ def copy(url: str) -> None:
     The target keeps the secret key: start servers on it with the present SENTARI_SECRET_KEY.
     """
     target = sys.stdin.readline().strip() if url == "-" else url
-    job = Copying(
-        db.metadata, schema(), current().clock.now(), lambda line: click.echo(line, err=True)
-    )
+    still = Standstill(current().clock.now(), current().licensing.pause)
+    job = Copying(db.metadata, schema(), still, lambda line: click.echo(line, err=True))
     for table in copy_database(db.engine, target, job):
         click.echo(f"{table.table}\t{table.rows}\t{table.digest}")
     click.echo("Every row was read back and is the same. The old database is as it was.")

@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from sentari.extensions import current, db, writing
 from sentari.operations.secret_rotation import LONGEST_SECRET, Rotation
-from sentari.operations.standstill import OperationError, standstill
+from sentari.operations.standstill import OperationError, Standstill
 from sentari.startup import schema
 from serverkit.commands import CommandError, reports
 from serverkit.schema import SchemaError
@@ -32,7 +32,7 @@ def rotate(file: TextIO | None) -> None:
     settings, now = current().settings, current().clock.now()
     rotation = Rotation(settings.secret_key, settings.license_key, now)
     path = settings.secret_key_file
-    with standstill(db.engine, schema(), now):
+    with Standstill(now, current().licensing.pause).kept(db.engine, schema()):
         if path is not None:
             done = rotation.in_place(writing, path, new)
         elif new is not None:

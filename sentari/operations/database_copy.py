@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from sentari.audit.store import record
 from sentari.licensing.models import Lease
-from sentari.operations.standstill import OperationError, standstill
+from sentari.operations.standstill import OperationError, Standstill
 from serverkit import copying
 from serverkit.copying import Fingerprint
 from serverkit.database import engine_options, parse_database_url, prepare_engine, writable
@@ -25,7 +25,7 @@ class Copying:
 
     metadata: MetaData
     schema: Schema
-    now: datetime
+    standstill: Standstill
     told: Callable[[str], None]
 
     @property
@@ -41,7 +41,7 @@ def copy_database(source: Engine, url: str, copying_: Copying) -> list[Fingerpri
     One transaction of the target: it has everything, or stays as empty as it was. Raises
     OperationError, CopyError or SchemaError.
     """
-    with _target_engine(url) as target, standstill(source, copying_.schema, copying_.now):
+    with _target_engine(url) as target, copying_.standstill.kept(source, copying_.schema):
         _make_tables(target, copying_)
         with one_at_a_time(target), writable(target.connect()) as connection, connection.begin():
             _refuse_rows(connection, copying_.metadata)
@@ -53,7 +53,7 @@ def copy_database(source: Engine, url: str, copying_: Copying) -> list[Fingerpri
             copying.count_statistics(connection)
             copying_.told("comparing ...")
             found = list(_compared(source, connection, copying_.tables))
-            _tell(connection, source.dialect.name, found, copying_.now)
+            _tell(connection, source.dialect.name, found, copying_.standstill.now)
         return found
 
 

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -29,7 +28,7 @@ from sentari.operations.archive import (
 )
 from sentari.operations.backup import Place, key_hint
 from sentari.operations.sealed import belongs
-from sentari.operations.standstill import OperationError, refuse_running
+from sentari.operations.standstill import OperationError, Standstill
 from serverkit.database import engine_options, prepare_engine, writable
 from serverkit.schema import Schema, one_at_a_time
 from serverkit.secrets import replace_durably
@@ -60,7 +59,7 @@ class Restore:
     place: Place
     secret_key: str = field(repr=False)
     schema: Schema
-    now: datetime
+    standstill: Standstill
     force: bool = False
 
     def run(self, file: IO[bytes]) -> Restored:
@@ -93,7 +92,7 @@ class Restore:
                 f"{self.place.database} is there already: --force puts it aside and restores"
             )
         try:
-            refuse_running(present, self.now)
+            self.standstill.refuse_running(present)
             with present.connect() as connection, Session(bind=connection) as session:
                 instance_id = _instance_id(session)
                 floor = read_floor(session, Vault(self.secret_key)).floor
@@ -150,7 +149,14 @@ class Restore:
                 # Only a fresh reply may lower it, and a restoration is none.
                 write_floor(session, vault, clock.merged(own, before.floor))
         detail = {"made_at": manifest.made_at, "version": manifest.version}
-        record(session, at=self.now, actor="cli", action=RESTORED, target="database", detail=detail)
+        record(
+            session,
+            at=self.standstill.now,
+            actor="cli",
+            action=RESTORED,
+            target="database",
+            detail=detail,
+        )
         session.flush()
 
     def _put(self, files: dict[str, Path]) -> list[Path]:
@@ -171,7 +177,7 @@ class Restore:
 
     def _put_aside(self, target: Path) -> Iterator[Path]:
         """Rename what is there; what SQLite keeps beside a database goes with it."""
-        aside = f"{target.name}.before-{self.now:%Y%m%dT%H%M%SZ}"
+        aside = f"{target.name}.before-{self.standstill.now:%Y%m%dT%H%M%SZ}"
         for suffix in ("-wal", "-shm", ""):
             present = target.with_name(target.name + suffix)
             if present.exists():

@@ -10,15 +10,16 @@ from sqlalchemy import create_engine, inspect, text
 from sentari.extensions import db, writing
 from sentari.inventory.models import Package
 from sentari.licensing import exchange
+from sentari.licensing.scheduler import LOOK_SECONDS
 from sentari.operations.database_copy import COPIED, Copying, copy_database
-from sentari.operations.standstill import OperationError
+from sentari.operations.standstill import OperationError, Standstill
 from sentari.startup import schema
 from tests.conftest import AppFactory
 from tests.postgres import Postgres
 from tests.sentari.fleet import Fleet
 from tests.sentari.inventory.scans import package, scan
 from tests.sentari.licensing.world import World
-from tests.sentari.operations.house import House, empty_tables
+from tests.sentari.operations.house import House, do_not_wait, empty_tables
 
 
 @pytest.fixture
@@ -93,6 +94,11 @@ def test_the_copy_is_refused_while_a_server_is_at_work_and_done_when_it_has_stop
     assert "a server is at work on the database" in refused.stderr
     worker.stop()
     assert copy(house, new_url).exit_code == 0
+
+
+def test_a_second_server_that_takes_over_just_now_is_noticed(house: House, new_url: str) -> None:
+    do_not_wait(house.app, lambda seconds: house.kill_worker() if seconds > LOOK_SECONDS else None)
+    assert "a server is at work on the database" in copy(house, new_url).stderr
 
 
 def test_a_server_that_was_killed_counts_as_gone_after_its_lease(
@@ -183,7 +189,8 @@ def test_a_change_of_the_source_meanwhile_is_noticed_and_nothing_is_kept(
 
     engine = create_engine(new_url)
     with house.app.app_context():
-        job = Copying(db.metadata, schema(), house.fleet.clock.now(), told)
+        still = Standstill(house.fleet.clock.now(), house.pauses.append)
+        job = Copying(db.metadata, schema(), still, told)
         with pytest.raises(OperationError, match="table package is not what the source has"):
             copy_database(db.engine, new_url, job)
         with engine.connect() as connection:
