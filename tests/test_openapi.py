@@ -141,6 +141,7 @@ READ = [
     ("/api/v1/inventory/devices", ""),
     ("/api/v1/inventory/devices/count", ""),
     ("/api/v1/inventory/devices/{device_id}", ""),
+    ("/api/v1/inventory/devices/{device_id}/agent-log", ""),
     ("/api/v1/inventory/devices/{device_id}/scans", ""),
     ("/api/v1/inventory/devices/{device_id}/scans/{scan_id}", ""),
     ("/api/v1/inventory/packages", ""),

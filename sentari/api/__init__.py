@@ -2,13 +2,14 @@
 
 from apiflask import APIFlask
 
-from sentari.api import account, agent, audit, inventory, scans, tokens, users
+from sentari.api import account, agent, agent_logs, audit, inventory, scans, tokens, users
 from sentari.api.license import blueprint as license_blueprint
 from sentari.api.openapi import register_openapi
 
 BLUEPRINTS = (
     account.blueprint,
     agent.blueprint,
+    agent_logs.blueprint,
     audit.blueprint,
     inventory.blueprint,
     license_blueprint,

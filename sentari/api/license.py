@@ -9,13 +9,19 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from license_token.errors import LicenseTokenError
-from sentari.api.license_schemas import LicenseKeyIn, LicenseOut, PublicLicenseOut
+from sentari.api.license_schemas import (
+    ConnectionTestOut,
+    LicenseKeyIn,
+    LicenseOut,
+    PublicLicenseOut,
+)
 from sentari.api.openapi import describe
 from sentari.extensions import current, db
 from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import NOT_REACHED, Cause, explain
 from sentari.licensing.details import read_details
+from sentari.licensing.examination import examine
 from sentari.licensing.exchange import check_in
 from sentari.licensing.refusals import LicensingRefusedError
 from sentari.licensing.report import admin_report, public_report
@@ -78,6 +84,33 @@ def request_document() -> ResponseReturnValue:
     return Response(text, content_type="text/plain; charset=utf-8")
 
 
+@blueprint.delete("")
+@access(role="admin", gate="open")
+@describe(answers={204: None}, problems={409: "No license is installed."})
+def remove() -> ResponseReturnValue:
+    """Remove the license; what it covered stays, and the server is read-only."""
+    return _done(service.remove)
+
+
+@blueprint.delete("/waiting-key")
+@access(role="admin", gate="open")
+@describe(answers={204: None}, problems={409: "No key waits for its activation."})
+def discard_key() -> ResponseReturnValue:
+    """Forget the key that waits for its activation; the license in force stays."""
+    return _done(service.discard_waiting_key)
+
+
+@blueprint.post("/connection-test")
+@access(role="admin", gate="open")
+@describe(answers={200: ConnectionTestOut}, problems={409: "It cannot be tested as things are."})
+def connection_test() -> ResponseReturnValue:
+    """Walk the way to the license server step by step, for up to 20 seconds; change nothing."""
+    try:
+        return examine(current().licensing).to_dict()
+    except LicensingRefusedError as error:
+        raise problem_of(error) from error
+
+
 def problem_of(error: LicenseTokenError | CheckInError | LicensingRefusedError) -> Problem:
     """Return how the API tells why the license did not change."""
     if isinstance(error, LicenseTokenError):
@@ -95,6 +128,14 @@ def _tried(action: Callable[..., None], *arguments: str, **options: str) -> dict
     except (LicenseTokenError, CheckInError, LicensingRefusedError) as error:
         raise problem_of(error) from error
     return _report()
+
+
+def _done(action: Callable[..., None]) -> ResponseReturnValue:
+    try:
+        action(current().licensing, actor=current_user.actor)
+    except LicensingRefusedError as error:
+        raise problem_of(error) from error
+    return "", 204
 
 
 def _report() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, Field
 
+from sentari.licensing.doctor_steps import StepName, StepStatus
 from sentari.licensing.state import Gate, State
 
 
@@ -76,3 +77,24 @@ class LicenseOut(PublicLicenseOut):
     development_trust_root: bool
     airgap: bool
     warnings: list[Warned]
+
+
+class ConnectionTestStep(BaseModel):
+    """One step of the way."""
+
+    name: StepName
+    title: str
+    status: StepStatus
+    detail: str
+    advice: str | None
+    duration_seconds: float | None
+
+
+class ConnectionTestOut(BaseModel):
+    """The way to the license server, step by step; those after a broken one are skipped."""
+
+    started_at: datetime
+    healthy: bool
+    summary: str
+    steps: list[ConnectionTestStep]
+    diagnostics: str = Field(description="The walk as text for support: no key, no password.")
