@@ -125,6 +125,9 @@ class Site:
             self.post("/settings/license/remove")
         assert self.server.state() == "unlicensed"
 
+    def check_in(self) -> None:
+        assert self.post("/api/v1/license/refresh").status_code == 200
+
     def fill(self) -> None:
         """Load the real scans and a hostile one, once."""
         self.be_licensed()
