@@ -1,6 +1,7 @@
 """What the pages of both servers need: cookies, form tokens, addresses, caches."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -9,12 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request, stream_with_context
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
 from serverkit.browsers import Browser
 from serverkit.problems import Problem
 
+_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\Z")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -33,8 +36,28 @@ def page_config(*, signing_key: bytes, cookie_name: str, secure: bool) -> dict[s
     }
 
 
+class HostCookies(SecureCookieSessionInterface):
+    """Name the cookie `__Host-...` under TLS, so that nobody but this very host can set it.
+
+    Without it a neighbor under the same domain, or who answers for this name without TLS, could
+    plant a session of his own in somebody's browser.
+    """
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Tell whether the cookie must not leave TLS: as configured, or as this request came."""
+        return bool(app.config["SESSION_COOKIE_SECURE"]) or request.is_secure
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """Return the one name under which a cookie is read and set."""
+        name = super().get_cookie_name(app)
+        # Browsers keep a Secure cookie of this machine without TLS, but none with the prefix.
+        plain = not request.is_secure and _THIS_MACHINE.match(request.host)
+        return f"__Host-{name}" if self.get_cookie_secure(app) and not plain else name
+
+
 def register_page_answers(app: Flask) -> None:
-    """Keep private pages out of caches, and let browsers keep static files for good."""
+    """Keep all answers but static files out of caches, and sessions in cookies of this host."""
+    app.session_interface = HostCookies()
     app.after_request(_no_store)
     app.url_defaults(_version_static)
 
@@ -44,6 +67,9 @@ def _no_store(response: Response) -> Response:
     user = g.get("_login_user")
     if response.mimetype == "text/html" or (user and user.is_authenticated):
         response.headers["Cache-Control"] = "no-store"
+    elif request.endpoint != "static":
+        # Tokens and certificates too; what is for everybody says itself how long it is good.
+        response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 

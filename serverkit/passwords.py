@@ -1,6 +1,8 @@
 """Argon2id passwords: what is accepted, how they are kept, how they are compared."""
 
+import re
 import secrets
+from itertools import pairwise
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -20,6 +22,17 @@ _COMMON = frozenset(
     monkeymonkey dragondragon footballfootball baseball1234 superman1234 trustno1trustno1
     sentarisentari sentari12345 correcthorsebatterystaple""".split()  # noqa: SIM905 - fifty quoted lines read worse
 )
+
+# What most long passwords that leaked are made of: one of these words, and digits around it.
+_WORDS = frozenset(
+    """password passphrase passwort qwerty qwertz azerty asdfgh zxcvbn qwertyuiop asdfghjkl admin
+    administrator welcome letmein login master monkey dragon football baseball superman sunshine
+    princess iloveyou trustno secret changeme default summer winter spring autumn
+    january february march april june july august september october november december monday
+    tuesday wednesday thursday friday saturday sunday sentari""".split()  # noqa: SIM905 - as above
+)
+_ROWS = tuple(keys * LONGEST for keys in ("1234567890", "qwertyuiopasdfghjklzxcvbnm"))
+_LETTERS_FOR = str.maketrans("013457@$!", "oieastasi")
 
 _hasher = PasswordHasher()
 
@@ -42,8 +55,17 @@ def check_password(password: str, email: str) -> None:
     lowered = password.lower()
     if lowered == email.lower():
         raise PasswordRefusedError("The password must not be the e-mail address.")
-    if lowered in _COMMON or len(set(lowered)) == 1:
+    if _is_common(lowered):
         raise PasswordRefusedError("This password is too common.")
+
+
+def _is_common(lowered: str) -> bool:
+    """Tell whether whoever guesses tries it early: listed, a pattern, or a padded word."""
+    steps = {ord(after) - ord(before) for before, after in pairwise(lowered)}
+    walked = len(steps) == 1 or any(lowered in row or lowered[::-1] in row for row in _ROWS)
+    repeated = any((lowered[:n] * LONGEST).startswith(lowered) for n in (1, 2, 3))
+    between = re.sub(r"\A[^a-z]+|[^a-z]+\Z", "", lowered).translate(_LETTERS_FOR)
+    return lowered in _COMMON or walked or repeated or between in _WORDS
 
 
 def hash_password(password: str) -> str:

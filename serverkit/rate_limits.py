@@ -148,12 +148,14 @@ class RateLimiter:
 
 
 SIGN_IN_LIMIT = "5/minute"
+ACCOUNT_LIMIT = "100/hour"
 
 
 def limit_sign_in(limiter: RateLimiter, step: str, *, address: str, account: str) -> None:
     """Count one attempt at a step of signing in, by its address and by the account it names."""
     limiter.hit(SIGN_IN_LIMIT, f"{step}-address", address)
     limiter.hit(SIGN_IN_LIMIT, f"{step}-account", account.strip().lower())
+    limiter.hit(ACCOUNT_LIMIT, f"{step}-account", account.strip().lower())
 
 
 def _digest(item: RateLimitItem, identifiers: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from license_server.staff.roles import SUPPORT
 from license_server.staff.sign_in import Outcome, Refusal
 from license_server.web.forms import CodeForm
 from serverkit.forms import LoginForm
+from serverkit.http import counted_address
 from serverkit.pages import present_browser, safe_next
 from serverkit.qr import qr_code
 from serverkit.rate_limits import limit_sign_in
@@ -79,7 +80,7 @@ def logout() -> ResponseReturnValue:
 
 def _begun(email: str, password: str) -> str | None:
     server, browser = current(), present_browser()
-    limit_sign_in(server.rate_limiter, "login", address=browser.address, account=email)
+    limit_sign_in(server.rate_limiter, "login", address=counted_address(), account=email)
     staff_id = sign_in.verify_login(db.session(), email, password)
     at = server.clock.now()
     with writing() as writer:
@@ -91,7 +92,7 @@ def _begun(email: str, password: str) -> str | None:
 
 def _finished(begun: StaffSignIn, code: str) -> Outcome:
     server, browser, email = current(), present_browser(), begun.staff.email
-    limit_sign_in(server.rate_limiter, "code", address=browser.address, account=email)
+    limit_sign_in(server.rate_limiter, "code", address=counted_address(), account=email)
     server.rate_limiter.hit(_CODES_PER_HOUR, "code-guessing", email)
     with writing() as writer:
         return sign_in.finish(

@@ -197,7 +197,8 @@ _SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "sentari_session",
-        "description": "A signed-in browser; requests that change something need the form token.",
+        "description": "A signed-in browser (under TLS the name begins with `__Host-`); requests "
+        "that change something need the form token.",
     },
     "clientCertificate": {
         "type": "mutualTLS",

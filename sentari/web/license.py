@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
@@ -13,6 +13,7 @@ from license_token.armor import armor_request
 from license_token.errors import LicenseTokenError
 from license_token.license_key import looks_like_reply
 from license_token.request import NONCE_LIFETIME_DAYS
+from sentari.accounts.service import AccountError
 from sentari.extensions import current, db
 from sentari.licensing import service
 from sentari.licensing.answer import CheckInError
@@ -28,6 +29,7 @@ from sentari.licensing.timeline_picture import NARROW, WIDE, Picture, draw
 from sentari.licensing.warnings import visible_to, warnings
 from sentari.web.access import access
 from sentari.web.gate import fresh_license_status
+from sentari.web.reauthentication import prove
 from serverkit.qr import qr_code
 
 blueprint = Blueprint("license", __name__, url_prefix="/settings/license")
@@ -102,7 +104,11 @@ def check_in_now() -> ResponseReturnValue:
 @blueprint.post("/remove")
 @access(gate="open")
 def remove() -> ResponseReturnValue:
-    """Remove the license."""
+    """Remove the license, for whoever gives their own password once more."""
+    try:
+        prove(request.form.get("your_password", "")[:1024], "Enter your own password as well.")
+    except AccountError as error:
+        return _page(LicenseForm(formdata=None), removal_refused=str(error)), 422
     return _act(service.remove, "The license was removed.")
 
 
@@ -183,13 +189,14 @@ def _explain(error: CheckInError | LicensingRefusedError) -> None:
     flash(f"{words.title}. {error.detail} {words.advice}", "warning" if unreached else "danger")
 
 
-def _page(form: LicenseForm) -> str:
+def _page(form: LicenseForm, *, removal_refused: str = "") -> str:
     licensing = current().licensing
     status = fresh_license_status()
     told = visible_to(warnings(status), admin=current_user.is_admin)
     return render_template(
         "sentari/license/show.html",
         form=form,
+        removal_refused=removal_refused,
         status=status,
         warnings=[warning for warning in told if warning.code != status.state.value],
         pictures=_pictures(status),

@@ -21,6 +21,19 @@ def require_person() -> int:
     return user_id
 
 
+def prove(password: str, why: str) -> Verified:
+    """Compare the password as below; AccountError says `why` it is needed when there is none."""
+    require_person()
+    if not password:
+        raise password_required(why)
+    return reauthenticate(password)
+
+
+def password_required(why: str) -> AccountError:
+    """Return the refusal of what needs one's own password."""
+    return AccountError(why, code="password_required", field="your_password")
+
+
 def reauthenticate(password: str, *, wrong: str = "This is not your password.") -> Verified:
     """Compare the password of whoever is signed in; AccountError tells that it is `wrong`.
 

@@ -10,14 +10,16 @@ from sentari.accounts.administration import UserChange
 from sentari.accounts.models import User
 from sentari.accounts.service import AccountError
 from sentari.extensions import current, db, writing
-from sentari.web.reauthentication import reauthenticate, require_person
+from sentari.web.reauthentication import password_required, prove
 from serverkit.passwords import generate_password
+
+_WHY = "This makes or opens an admin's account: enter your own password as well."
 
 
 def invite(email: str, role: str, your_password: str) -> tuple[int, str]:
     """Add a user; return the id and the one-time password, which nobody can show again."""
     if role == "admin":
-        _prove(your_password)
+        prove(your_password, _WHY)
     password, actor, now = generate_password(), current_user.actor, current().clock.now()
     acting = current_user.user_id
     with writing() as session:
@@ -70,24 +72,12 @@ def _change(
     """Change a user; where that makes or `opens` an admin's account, ask for the password first."""
     proved = opens(service.get_user(db.session(), user_id))
     if proved:
-        _prove(your_password)
+        prove(your_password, _WHY)
     actor, acting, now = current_user.actor, current_user.user_id, current().clock.now()
     with writing() as session:
         if acting is not None:
             administration.check_still_admin(session, acting)
         user = service.get_user(session, user_id)
         if opens(user) and not proved:
-            raise _password_required()  # The account became another one meanwhile.
+            raise password_required(_WHY)  # The account became another one meanwhile.
         change(session, user, at=now, actor=actor)
-
-
-def _prove(your_password: str) -> None:
-    require_person()
-    if not your_password:
-        raise _password_required()
-    reauthenticate(your_password)
-
-
-def _password_required() -> AccountError:
-    detail = "This makes or opens an admin's account: enter your own password as well."
-    return AccountError(detail, code="password_required", field="your_password")

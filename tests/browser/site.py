@@ -8,7 +8,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sentari.agents.audit_chain import LogEntry
-from tests.live.servers import ROOT, Server, Vendor, form_token
+from tests.live.servers import PASSWORD, ROOT, Server, Vendor, form_token
 from tests.sentari.agents.logs import chain, entry, forged, sent
 from tests.simulators.agent import certificate_request
 
@@ -105,9 +105,12 @@ class Site:
         ]
 
     def post(self, path: str, body: object = None) -> requests.Response:
-        page = self.session.get(f"{self.server.url}/settings/license", timeout=20).text
-        headers = {"X-CSRFToken": form_token(page)}
+        headers = self._form_headers()
         return self.session.post(f"{self.server.url}{path}", json=body, headers=headers, timeout=30)
+
+    def _form_headers(self) -> dict[str, str]:
+        page = self.session.get(f"{self.server.url}/settings/license", timeout=20).text
+        return {"X-CSRFToken": form_token(page)}
 
     def new_key(self) -> str:
         """Issue a license and return its key."""
@@ -122,7 +125,10 @@ class Site:
 
     def be_unlicensed(self) -> None:
         if self.server.state() != "unlicensed":
-            self.post("/settings/license/remove")
+            path, proof = "/settings/license/remove", {"your_password": PASSWORD}
+            self.session.post(
+                f"{self.server.url}{path}", data=proof, headers=self._form_headers(), timeout=30
+            )
         assert self.server.state() == "unlicensed"
 
     def check_in(self) -> None:

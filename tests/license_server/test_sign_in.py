@@ -229,6 +229,16 @@ def test_the_sixth_password_within_a_minute_waits(
     assert ann.give_password().status_code == 302
 
 
+def test_the_addresses_of_one_ipv6_network_guess_together(server: Flask, clock: FakeClock) -> None:
+    codes = []
+    for number in range(6):
+        add_staff(server, f"person{number}@vendor.example", "support")
+        browser = Person(server, clock, f"person{number}@vendor.example")
+        browser.client.environ_base["REMOTE_ADDR"] = f"2001:db8::{number:x}"
+        codes.append(browser.give_password("a wrong password").status_code)
+    assert codes == [422] * 5 + [429]
+
+
 def test_the_sixth_code_within_a_minute_waits(ann: Person) -> None:
     ann.give_password()
     assert [ann.give_code("000000").status_code for _ in range(6)] == [422] * 5 + [429]

@@ -7,7 +7,7 @@ import pytest
 from sentari.extensions import db, writing
 from sentari.rate_limits import create_rate_limiter
 from serverkit.problems import Problem
-from serverkit.rate_limits import RateLimiter
+from serverkit.rate_limits import RateLimiter, limit_sign_in
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory
 
@@ -51,6 +51,30 @@ def test_workers_at_once_share_one_count(
     for thread in threads:
         thread.join()
     assert len(passed) == 20
+
+
+def test_one_account_takes_a_hundred_guesses_an_hour_wherever_they_come_from(
+    make_app: AppFactory, sqlite_url: str, clock: FakeClock
+) -> None:
+    with make_app(sqlite_url).app_context():
+        limiter = create_rate_limiter(db.engine, clock)
+
+        def guess(number: int, account: str) -> bool:
+            try:
+                limit_sign_in(limiter, "login", address=f"192.0.2.{number}", account=account)
+            except Problem:
+                return False
+            return True
+
+        for _ in range(20):
+            assert all(guess(number, " Ann@example.com") for number in range(5))
+            clock.advance(60)
+        assert not guess(9, "ann@example.com")
+        assert guess(1, "bob@example.com"), "another account has a count of its own"
+        clock.advance(40 * 60 - 1)
+        assert not guess(9, "ann@example.com")
+        clock.advance(1)
+        assert guess(1, "ann@example.com")
 
 
 def rows() -> int:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from argon2 import extract_parameters
+from argon2 import PasswordHasher, extract_parameters
 
 from serverkit.passwords import (
     NOBODY,
@@ -57,10 +57,49 @@ def test_a_password_has_twelve_to_128_characters(length: int, taken: bool) -> No
             check_password(password, "a@b.c")
 
 
-@pytest.mark.parametrize("password", ["Someone@Example.com", "passwordpassword", "zzzzzzzzzzzz"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Someone@Example.com",
+        "passwordpassword",
+        "zzzzzzzzzzzz",
+        "abABabABabAB",
+        "abcabcabcabcab",
+        "lmnopqrstuvwx",
+        "876543210987",
+        "MNBVCXZLKJHG",
+        "Password-2026!",
+        "!!P@$$w0rd!2026",
+        "2026-Sentari-11-25",
+        "W1nter2026!!",
+    ],
+)
 def test_a_guessable_password_is_refused(password: str) -> None:
     with pytest.raises(PasswordRefusedError):
         check_password(password, "someone@example.com")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "abcdabcdabcd1",
+        "winter is coming",
+        "password of my aunt",
+        "12345-67890-1",
+        "zehn Bäume im März",
+        "🐍🐍🦆🦆 and twelve",
+        "            x",
+    ],
+)
+def test_any_other_text_is_taken_with_blanks_and_all_letters_of_the_world(password: str) -> None:
+    check_password(password, "someone@example.com")
+
+
+def test_each_character_of_the_longest_password_counts() -> None:
+    stored = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x1" * 64)
+    assert verify_password(stored, "x1" * 64)
+    for other in ("x1" * 63 + "x2", "x1" * 64 + "x", "x1" * 64 + "\0", "x1" * 500, "X1" * 64):
+        assert not verify_password(stored, other)
 
 
 def test_a_password_is_verified_against_its_hash_only() -> None:

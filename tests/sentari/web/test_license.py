@@ -9,10 +9,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from license_token.armor import armor_license, unarmor
+from sentari.accounts.api_tokens import create_api_token
+from sentari.extensions import writing
 from sentari.licensing.answer import CheckInError
 from sentari.licensing.causes import Cause
 from tests.clocks import FakeClock
-from tests.conftest import AppFactory, add_user, csrf_token, sign_in
+from tests.conftest import PASSWORD, AppFactory, add_user, csrf_token, sign_in
+from tests.sentari.accounts.people import events
 from tests.sentari.licensing.world import World, make_world
 
 PAGE = "/settings/license"
@@ -130,9 +133,41 @@ def test_removing_asks_first_and_then_leaves_an_unlicensed_server(world: World) 
     page = client.get(PAGE).get_data(as_text=True)
     assert "<details" in page
     assert f'action="{PAGE}/remove"' in page
-    _, page = post(client, f"{PAGE}/remove")
+    _, page = post(client, f"{PAGE}/remove", your_password=PASSWORD)
     assert "The license was removed." in page
     assert "No license is active" in page
+
+
+def test_a_stolen_session_does_not_remove_the_license(world: World) -> None:
+    client = signed_in(world)
+    world.install(world.vendor.issue())
+    for number, (given, said) in enumerate(
+        (("", "Enter your own password"), ("a wrong one", "This is not your password"))
+    ):
+        status, page = post(client, f"{PAGE}/remove", your_password=given)
+        assert (status, said in page, 'confirm" open' in page) == (422, True, True)
+        assert world.state == "active"
+        refused = events(world.app, "USER_PASSWORD_REFUSED")
+        assert len(refused) == number, "what was not given was not guessed"
+    # One guess was made, and one sign-in: the fifth guess is the last of the minute.
+    answers = [post(client, f"{PAGE}/remove", your_password="wrong")[0] for _ in range(5)]
+    assert answers == [422] * 4 + [429]
+    assert post(client, f"{PAGE}/remove", your_password=PASSWORD)[0] == 429
+    assert world.state == "active"
+
+
+def test_no_token_removes_the_license(world: World) -> None:
+    add_user(world.app, "admin@example.com", "admin")
+    world.install(world.vendor.issue())
+    with world.app.app_context(), writing() as session:
+        token = create_api_token(
+            session, name="ci", role="admin", expires_in_days=1, at=world.clock.now(), actor="test"
+        )
+    headers = {"Authorization": f"Bearer {token}"}
+    form = {"your_password": PASSWORD}
+    answer = world.app.test_client().post(f"{PAGE}/remove", data=form, headers=headers)
+    assert answer.status_code == 403
+    assert world.state == "active"
 
 
 def test_an_air_gapped_server_is_activated_by_carrying_two_files(airgap: World) -> None:
