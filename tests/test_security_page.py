@@ -46,6 +46,14 @@ def test_each_attacker_has_what_stops_him_and_what_cannot_be_stopped() -> None:
         assert "**What cannot be stopped.**" in text, attacker
 
 
+def test_each_requirement_of_the_standard_has_a_test() -> None:
+    text = section("ASVS level 2, where it applies")
+    rows = [line for line in text.splitlines() if line.startswith("| V")]
+    assert len(rows) > 20
+    assert [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]] == []
+    assert "**What differs.**" in text
+
+
 def purposes() -> list[str]:
     """Every purpose that the code derives a key for, as often as it stands there."""
     found: list[str] = []
