@@ -1,18 +1,19 @@
 """gunicorn's threaded worker for clients that are slow, silent or do not go away.
 
 The stock worker has a thread wait for each new connection's handshake and head, without an end,
-and its main loop wait for clients to close. Here the main loop does the handshakes and collects the
-heads, without waiting; a thread gets a connection once a whole head is there. A thread of its own
-answers whether the process lives, and a worker that is told to stop says so first.
+and its main loop wait for clients to close. Here the main loop does the handshakes and collects
+heads and short bodies, without waiting; a thread gets a connection once that is there, and some are
+kept from long bodies. A thread of its own answers whether the process lives, and a worker that is
+told to stop says so first.
 """
 
 import mmap
-import re
 import resource
 import selectors
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,14 +22,16 @@ from typing import Any
 from gunicorn import http, sock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from serverkit.request_head import RequestHead, read_request_head
 from serverkit.stopping import STOP
 
-# From the first byte to the end of the handshake and of the request's head.
+# From the first byte to the end of the handshake, of the request's head and of a short body.
 BEGIN_SECONDS = 10.0
-# How long a thread waits for the next bytes of a body, or for its answer to be taken.
+# How long a thread waits for the next bytes of a long body, or for its answer to be taken.
 STALLED_SECONDS = 30.0
 # How long a client may take to close after an answer, so that it reads the answer's end.
 LINGER_SECONDS = 2.0
+# Of a head alone, and of a head with its body, that the main loop collects.
 LONGEST_HEAD_BYTES = 65_536
 # How long a stopping worker takes new connections while it still has requests to finish.
 ANNOUNCE_SECONDS = 10.0
@@ -36,12 +39,6 @@ _LOOK_SECONDS = 0.05
 # What a process needs besides its connections: database, logs, libraries.
 SPARE_FILES = 128
 _CHUNK_BYTES = 16_384
-# The second is no end that HTTP knows, but the parser is to say so at once.
-_ENDS = (b"\n\r\n", b"\n\n")
-# Whether the process lives is answered without a look at anything that others may hold. Not with
-# a body: its sender could keep the one thread waiting.
-_LIFE = re.compile(rb"(?:GET|HEAD) /(?:healthz|health|api/live)[ ?]")
-_BODY = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 # Shared by the master and all workers: how often the server was reloaded.
 _reloads = mmap.mmap(-1, 8)
@@ -57,7 +54,7 @@ def _reload_count() -> int:
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """A connection that a thread gets only with the whole head of a request."""
+    """A connection that a thread gets only with a whole head, and with its body if it is short."""
 
     sock: Any
     parser: Any
@@ -67,9 +64,10 @@ class Connection(TConn):  # type: ignore[misc]
         super().__init__(*arguments)
         self.data_ready = True
         self.waits_for = selectors.EVENT_READ
-        self.asks_for_life = False
+        self.asks_for_life = self.awaits_body = False
         self._secured = not self.cfg.is_ssl
-        self._head = bytearray()
+        self._received = bytearray()
+        self._head: RequestHead | None = None
 
     @property
     def peer(self) -> str:
@@ -87,11 +85,11 @@ class Connection(TConn):  # type: ignore[misc]
         """
         try:
             self._secure()
-            while not self._head_is_whole():
+            while not self._is_enough():
                 data = self.sock.recv(_CHUNK_BYTES)
                 if not data:
                     raise ConnectionAbortedError("the client left")
-                self._head += data
+                self._received += data
         except (BlockingIOError, ssl.SSLWantReadError):
             self.waits_for = selectors.EVENT_READ
             return False
@@ -109,16 +107,26 @@ class Connection(TConn):  # type: ignore[misc]
         self.sock.do_handshake()
         self._secured = True
 
-    def _head_is_whole(self) -> bool:
-        return len(self._head) >= LONGEST_HEAD_BYTES or any(end in self._head for end in _ENDS)
+    def _is_enough(self) -> bool:
+        if self._head is None:
+            self._head = read_request_head(self._received)
+        if self._head is None:
+            return len(self._received) >= LONGEST_HEAD_BYTES
+        end = self._head.body_end
+        if end is None or end > LONGEST_HEAD_BYTES or self._head.expects_word:
+            return True
+        return len(self._received) >= end
 
     def _hand_over(self) -> None:
         if self.parser is None:
             self.parser = http.get_parser(self.cfg, self.sock, self.client)
             self.initialized = True
-        self.asks_for_life = bool(_LIFE.match(self._head)) and not _BODY.search(self._head)
-        self.parser.unreader.unread(bytes(self._head))
-        self._head.clear()
+        if head := self._head:
+            self.asks_for_life = head.asks_for_life
+            self.awaits_body = head.body_end is None or head.body_end > len(self._received)
+        self.parser.unreader.unread(bytes(self._received))
+        self._received.clear()
+        self._head = None
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -135,7 +143,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         # When each must be done; all wait for the same time, so the first is due first.
         self._beginning: dict[Connection, float] = {}
         self._lingering: dict[Connection, float] = {}
-        self._running = 0
+        self._running = self._reading = 0
+        # Those whose bodies are long: some threads are left to those who have sent all.
+        self._readers = max(1, self.cfg.threads * 3 // 4)
+        self._queued: deque[Connection] = deque()
         self._reloads = _reload_count()
         # Both are for gunicorn's configuration to set: what else is to stop at once, and how long
         # the port stays open for whoever sends requests here to learn of it.
@@ -197,8 +208,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def enqueue_req(self, conn: Connection) -> None:
         """Have a thread answer; who only asks for life waits for none that others keep."""
-        pool = self._life if conn.asks_for_life else self.tpool
         self._running += 1
+        if conn.awaits_body:
+            if self._reading >= self._readers:
+                self._queued.append(conn)
+                return
+            self._reading += 1
+        self._submit(self._life if conn.asks_for_life else self.tpool, conn)
+
+    def _submit(self, pool: ThreadPoolExecutor, conn: Connection) -> None:
         pool.submit(self.handle, conn).add_done_callback(
             lambda done: self.method_queue.defer(self.finish_request, conn, done)
         )
@@ -221,7 +239,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def finish_request(self, conn: Connection, done: Any) -> None:
         """Keep the connection for the next request, or let the client close it."""
         self._running -= 1
-        conn.asks_for_life = False
+        if conn.awaits_body and self._queued:
+            self._submit(self.tpool, self._queued.popleft())
+        elif conn.awaits_body:
+            self._reading -= 1
+        conn.asks_for_life = conn.awaits_body = False
         if not done.cancelled() and not done.exception() and done.result():
             super().finish_request(conn, done)
         else:

@@ -22,6 +22,7 @@ PURE = (
     "serverkit.audit.chain",
     "serverkit.browsers",
     "serverkit.text",
+    "serverkit.request_head",
     "sentari.licensing.state",
     "sentari.licensing.clock",
     "sentari.licensing.timeline",
@@ -71,6 +72,7 @@ READS_A_CLOCK = (
     "serverkit.clock",
     "serverkit.http",  # the duration in the request's log line
     "serverkit.gunicorn_worker",  # the deadlines of real connections
+    "serverkit.turns",  # the patience of real waiting
     "serverkit.wire",  # the deadline of real sockets
 )
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic"}

@@ -74,14 +74,22 @@ def prompt(server: Process, workers: list[int]) -> None:
     """Both workers answer soon: several connections in turn reach either."""
     for _ in range(8):
         began = time.monotonic()
-        assert status_of(server.port, tls=server.scheme == "https") == 200
+        for path, status in (("/healthz", 200), ("/login", 302)):
+            assert status_of(server.port, tls=server.scheme == "https", path=path) == status
         assert time.monotonic() - began < PROMPT_SECONDS
     assert server.workers() == workers
 
 
-def in_the_middle_of_the_body(server: Process) -> socket.socket:
+def in_the_middle_of_a_short_body(server: Process) -> socket.socket:
     client = connect(server)
     client.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx")
+    return client
+
+
+def in_the_middle_of_a_long_body(server: Process) -> socket.socket:
+    client = connect(server)
+    head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+    client.sendall(head + b"x" * 1000)
     return client
 
 
@@ -98,11 +106,12 @@ def asking_for_life_with_a_body(server: Process) -> socket.socket:
         in_the_middle_of_the_first_bytes,
         in_the_middle_of_the_head,
         after_the_last_answer,
-        in_the_middle_of_the_body,
+        in_the_middle_of_a_short_body,
+        in_the_middle_of_a_long_body,
         asking_for_life_with_a_body,
     ],
 )
-def test_two_hundred_clients_that_stop_keep_no_probe_waiting(
+def test_two_hundred_clients_that_stop_keep_nobody_waiting(
     server: Process, stopped: Callable[[Process], socket.socket]
 ) -> None:
     workers = server.workers()
