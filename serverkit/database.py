@@ -1,15 +1,18 @@
 """One database set-up for SQLite and PostgreSQL: read-only unless a write was asked for."""
 
+import re
 import select
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
+    URL,
     Connection,
     DateTime,
     Dialect,
@@ -28,6 +31,8 @@ from serverkit.driver import run_text
 from serverkit.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 15
+LONGEST_BUSY_TIMEOUT_SECONDS = 60
+_SHORT_SECONDS = 0.5
 _WRITING = "server_write"
 _SINGLE = "AUTOCOMMIT"
 _TURNS: "WeakKeyDictionary[Engine, Turns]" = WeakKeyDictionary()
@@ -80,16 +85,21 @@ def parse_database_url(raw: str) -> str:
         raise ValueError(f"driver {url.drivername!r} is not supported")
     if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
         raise ValueError("SQLite needs a file: several workers share the database")
+    if url.drivername == "sqlite" and not 0 < _patience(url) <= LONGEST_BUSY_TIMEOUT_SECONDS:
+        raise ValueError(f"timeout is not from 1 to {LONGEST_BUSY_TIMEOUT_SECONDS} seconds")
     return raw
+
+
+def _patience(url: URL) -> int:
+    """Return for how many seconds a write waits for others; 0 when the URL makes no sense of it."""
+    asked = str(url.query.get("timeout", BUSY_TIMEOUT_SECONDS))
+    return int(asked) if re.fullmatch(r"[0-9]{1,2}", asked) else 0
 
 
 def engine_options(url: str) -> dict[str, Any]:
     """Return Flask-SQLAlchemy's engine options for the URL."""
     if make_url(url).drivername == "sqlite":
-        return {
-            "connect_args": {"timeout": BUSY_TIMEOUT_SECONDS},
-            "hide_parameters": True,
-        }
+        return {"hide_parameters": True}
     return {
         "pool_size": 5,
         "max_overflow": 10,
@@ -107,9 +117,9 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         event.listen(engine, "checkout", _check_silence)
         return
-    _TURNS[engine] = Turns(str(engine.url.database), BUSY_TIMEOUT_SECONDS)
+    _TURNS[engine] = Turns(str(engine.url.database), _patience(engine.url))
     event.listen(engine, "handle_error", _leave_broken_connections)
-    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "connect", partial(_set_pragmas, _patience(engine.url)))
     event.listen(engine, "begin", _begin_sqlite)
 
 
@@ -130,11 +140,11 @@ def _leave_broken_connections(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+def _set_pragmas(patience: int, connection: sqlite3.Connection, _record: object) -> None:
     # The driver's own transaction handling cannot begin IMMEDIATE; ours can.
     connection.isolation_level = None
     for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}",
+        f"busy_timeout={patience * 1000}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
@@ -150,7 +160,27 @@ def _begin_sqlite(connection: Connection) -> None:
     if connection.info.get(_WRITING) is not writes:
         run_text(connection, f"PRAGMA query_only={'OFF' if writes else 'ON'}")
         connection.info[_WRITING] = writes
-    run_text(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
+    if writes:
+        _begin_to_write(connection)
+    else:
+        run_text(connection, "BEGIN")
+
+
+def _begin_to_write(connection: Connection) -> None:
+    # Who has waited for the turn waits only for the rest of the time for whoever has none, such
+    # as another program: else each in the line would wait for the whole time, one after the other.
+    turns = _TURNS.get(connection.engine)
+    waited = turns is not None and turns.left < turns.patience - _SHORT_SECONDS
+    if not waited or turns is None:
+        run_text(connection, "BEGIN IMMEDIATE")
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"PRAGMA busy_timeout={int(turns.left * 1000)}").close()
+    try:
+        run_text(connection, "BEGIN IMMEDIATE")
+    finally:
+        with suppress(sqlite3.ProgrammingError):  # closed, because it found the file unusable
+            driver.execute(f"PRAGMA busy_timeout={int(turns.patience * 1000)}").close()
 
 
 def writable(connection: Connection) -> Connection:
@@ -191,7 +221,7 @@ def turn(engine: Engine) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(turns.taken())
-        except TimeoutError as error:
+        except OSError as error:  # TimeoutError is one, and what keeps the line's file closed
             raise OperationalError("BEGIN IMMEDIATE", {}, error) from error
         yield
 

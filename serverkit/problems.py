@@ -9,7 +9,7 @@ from flask import Flask, Response, g, json, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from serverkit.database_faults import RETRY_AFTER_SECONDS, Fault, fault_of
+from serverkit.database_faults import RETRY_AFTER_SECONDS, Fault, fault_of, first_line
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def register_problems(app: Flask, page: Page) -> Answer:
         if fault is None:
             return from_bug(error)
         # One line: while a database is away, every request ends here.
-        log.error("%s (%s)", fault.detail, str(error).splitlines()[0])
+        log.error("%s (%s)", fault.detail, first_line(error))
         return answer(_unavailable(fault))
 
     def from_bug(error: Exception) -> Response:
@@ -113,7 +113,7 @@ def register_problems(app: Flask, page: Page) -> Answer:
 
 
 def _unavailable(fault: Fault) -> Problem:
-    detail = f"{fault.detail} Nothing was changed; try again shortly."
+    detail = f"{fault.detail} {fault.outcome} Try again shortly."
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return Problem(503, fault.code, "Unavailable", detail, headers=headers)
 

@@ -7,6 +7,7 @@ each time: with several workers the disk idles while all sleep, and who came fir
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,9 @@ class Turns:
 
     def __init__(self, database: str, patience_seconds: float) -> None:
         """Stand in line at a file beside the database."""
-        self._path, self._patience = f"{database}-turn", patience_seconds
+        self._path, self.patience = f"{database}-turn", patience_seconds
+        # For whoever has the turn: how long to wait for somebody who writes without one.
+        self.left = patience_seconds
         # One thread of a process waits in the kernel's line, where nobody can give up; the others
         # wait here, where they can.
         self._lock = threading.Lock()
@@ -24,12 +27,15 @@ class Turns:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Wait for the turn and keep it; TimeoutError when it does not come."""
-        if not self._lock.acquire(timeout=self._patience):
+        began = time.monotonic()
+        if not self._lock.acquire(timeout=self.patience):
             raise TimeoutError("the writers before this one did not finish")
         try:
             with self._at_the_front():
+                self.left = max(0.0, began + self.patience - time.monotonic())
                 yield
         finally:
+            self.left = self.patience
             self._lock.release()
 
     @contextmanager

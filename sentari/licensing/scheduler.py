@@ -18,6 +18,7 @@ from sentari.licensing.answer import CheckInError
 from sentari.licensing.core import Licensing, reading
 from sentari.licensing.lease import Claim, new_holder
 from sentari.licensing.refusals import BusyError, LicensingRefusedError
+from serverkit.database_faults import first_line, told
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Scheduler:
                 if self._holds():
                     self._work()
         except SQLAlchemyError as error:
-            log.error("the scheduler could not use the database: %s", str(error).splitlines()[0])
+            log.error("the scheduler could not use the database: %s", first_line(error))
         except Exception:
             log.exception("the scheduler met an error and goes on")
 
@@ -127,8 +128,8 @@ class Scheduler:
     def _do(self, job: Job) -> None:
         try:
             job()
-        except Exception:
-            log.exception("a job failed; the others go on")
+        except Exception as error:  # noqa: BLE001 - one job must not keep the others from theirs
+            log.error("a job failed; the others go on", **told(error))
 
     def _renew(self) -> None:
         with writing() as session:
@@ -163,4 +164,4 @@ class Scheduler:
             with self._context(), writing() as session:
                 self._claim.release(session)
         except SQLAlchemyError as error:
-            log.error("the lease could not be released: %s", str(error).splitlines()[0])
+            log.error("the lease could not be released: %s", first_line(error))

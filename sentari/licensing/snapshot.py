@@ -18,6 +18,7 @@ from sentari.licensing.observation import Observation, Observer
 from sentari.licensing.state import Facts, LicenseStatus, State, evaluate
 from sentari.licensing.timekeeper import Timekeeper
 from serverkit.clock import Clock
+from serverkit.database_faults import told
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,11 @@ class Snapshot:
         try:
             with self._reading() as session:
                 self._found = self._observer.observe(session, now)
-        except Exception:
-            log.exception("the license could not be looked up; the last verdict stays in force")
+        except Exception as error:  # noqa: BLE001 - a gate has to be open or closed, not broken
+            log.error(
+                "the license could not be looked up; the last verdict stays in force",
+                **told(error),
+            )
         self._looked_at = self._clock.monotonic()
         self._status = self._evaluate(self._found)
 
@@ -104,9 +108,11 @@ class Snapshot:
         try:
             with self._writing() as session:
                 self._write(session)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - as above
             self._silent_until = self._clock.monotonic() + SILENCE_SECONDS
-            log.exception("a change of the license could not be written to the audit log")
+            log.error(
+                "a change of the license could not be written to the audit log", **told(error)
+            )
         finally:
             self._reporting.release()
 

@@ -12,6 +12,7 @@ from sentari.extensions import writing
 from sentari.licensing.core import Licensing, reading
 from sentari.licensing.lease import Claim, new_holder
 from sentari.licensing.refusals import busy
+from serverkit.database_faults import told
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,6 @@ def _release(claim: Claim) -> None:
     try:
         with writing() as session:
             claim.release(session)
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
         # What the turn was for is done or has failed for its own reason; the lease runs out.
-        log.exception("the turn to check in could not be released")
+        log.error("the turn to check in could not be released", **told(error))

@@ -123,8 +123,20 @@ def test_a_supported_database_is_taken(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite://", "sqlite:///:memory:", "postgresql://h/d", "mysql://h/d", "x", ""]
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:////x.db?timeout=0",
+        "sqlite:////x.db?timeout=61",
+        "sqlite:////x.db?timeout=1.5",
+        "sqlite:////x.db?timeout=2&timeout=3",
+        "postgresql://h/d",
+        "mysql://h/d",
+        "x",
+        "",
+    ],
 )
 def test_another_database_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"supported|URL|file"):
+    with pytest.raises(ValueError, match=r"supported|URL|file|timeout"):
         parse_database_url(url)

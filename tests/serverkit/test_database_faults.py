@@ -1,5 +1,6 @@
 """What clients are told when the database fails, by the errors that real databases raise."""
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from sqlalchemy.exc import (
 )
 
 from serverkit.database import prepare_engine, writable
-from serverkit.database_faults import BUSY, DAMAGED, FULL, READ_ONLY, Fault, fault_of
+from serverkit.database_faults import BUSY, DAMAGED, FULL, LOST, READ_ONLY, Fault, fault_of
 from serverkit.http import register_http
 from serverkit.problems import register_problems
 
@@ -87,9 +88,12 @@ def test_sqlite_s_own_errors_are_told_apart(
         (OperationalError("", {}, psycopg.errors.AdminShutdown()), BUSY),
         (OperationalError("", {}, psycopg.errors.DiskFull()), FULL),
         (InterfaceError("", {}, psycopg.InterfaceError("the connection is closed")), BUSY),
-        (DBAPIError("", {}, psycopg.Error("lost"), connection_invalidated=True), BUSY),
+        (DBAPIError("", {}, psycopg.Error("lost"), connection_invalidated=True), LOST),
         (DBAPIError("", {}, psycopg.errors.DataCorrupted()), DAMAGED),
         (TimeoutError("the pool is used up"), BUSY),
+        (OperationalError("", {}, OSError(errno.EROFS, "no file can be opened")), READ_ONLY),
+        (OperationalError("", {}, OSError(errno.ENOSPC, "no file can be made")), FULL),
+        (OperationalError("", {}, OSError("the turn did not come")), BUSY),
         (IntegrityError("", {}, psycopg.errors.UniqueViolation()), None),
         (DBAPIError("", {}, psycopg.errors.SyntaxError()), None),
     ],

@@ -1,12 +1,17 @@
 """Writers of one SQLite file take turns, in the order in which they came."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from sentari.extensions import db, writing
@@ -90,3 +95,33 @@ def test_a_turn_that_does_not_come_is_a_database_that_does_not_answer(
             pass
         with writing():
             pass
+
+
+def test_who_has_waited_in_line_waits_no_second_time_for_whoever_writes_without_a_turn(
+    make_app: AppFactory, sqlite_url: str
+) -> None:
+    # Two apps stand for two processes: the second comes to the front when the first gives up.
+    apps = [make_app(f"{sqlite_url}?timeout=1") for _ in range(2)]
+    waited: list[float] = []
+
+    def write(app: Flask) -> None:
+        began = time.monotonic()
+        with app.app_context():
+            try:
+                with writing():
+                    pytest.fail("somebody else writes")
+            except OperationalError:
+                waited.append(time.monotonic() - began)
+
+    path = sqlite_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        threads = [threading.Thread(target=write, args=(app,)) for app in apps]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(waited) == 2
+    assert all(1 <= seconds < 1.6 for seconds in waited)
+    with apps[1].app_context(), writing() as session:
+        assert session.scalar(text("PRAGMA busy_timeout")) == 1000
