@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-postgresql check bench bench-scale prove-image fuzz coverage mutation lock clean openapi
+.PHONY: help run test test-postgresql test-faults check bench bench-scale prove-image fuzz coverage mutation lock clean openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -40,6 +40,9 @@ test: $(VENV)/.dev $(VENV)/.chart ## Run every check and every test, PostgreSQL 
 
 test-postgresql: $(VENV)/.dev ## Run the customer's server's tests on PostgreSQL that usually run on SQLite
 	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n "$${TEST_WORKERS:-2}" --dist loadgroup -q -m 'not slow and not live and not browser' tests/sentari tests/serverkit tests/attacks
+
+test-faults: $(VENV)/.dev ## Run the long forms of the tests of faults: hundreds of kills and restarts, for half an hour
+	@$(BIN)/python -m pytest -m slow -q -s tests/live/faults
 
 check: $(VENV)/.dev ## Only the checks that read the code: formatting, rules, types, security, Dockerfile
 	@deploy/check.sh

@@ -75,11 +75,12 @@ def _shared_server(factory: pytest.TempPathFactory) -> str:
     with Path(root, "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not address.exists():
-            address.write_text(_start_keeper(run, root / "postgres.log"))
+            address.write_text(start_keeper(run, root / "postgres.log"))
         return address.read_text()
 
 
-def _start_keeper(run: int, log: Path) -> str:
+def start_keeper(run: int, log: Path) -> str:
+    """Start a server that is there until the process `run` is gone; return its URL."""
     with log.open("w") as errors:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "tests.postgres_keeper", str(run)],

@@ -5,7 +5,15 @@ The marks of pytest-xdist for this do nothing with pytest 9.2 (pytest-xdist issu
 
 from xdist.scheduler import LoadGroupScheduling
 
-TOGETHER = ("tests/browser/", "tests/live/test_agent_life.py", "tests/live/test_patience.py")
+TOGETHER = (
+    "tests/browser/",
+    "tests/license_server/test_gunicorn.py",
+    "tests/live/faults/test_sqlite_",
+    "tests/live/faults/test_stopping.py",
+    "tests/live/faults/test_vendor_",
+    "tests/live/test_agent_life.py",
+    "tests/live/test_patience.py",
+)
 
 
 class Together(LoadGroupScheduling):

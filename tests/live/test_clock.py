@@ -1,94 +1,17 @@
 """The real server while its machine's wall clock is turned under it; its running time goes on."""
 
-import html
-import shutil
 import sqlite3
-import subprocess
-import time
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import ServerFactory
-from tests.live.servers import Server, Vendor, form_token, free_port
+from tests.live.machine import Machine
+from tests.live.servers import Vendor, free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
-
-DAY = 86_400
-SOURCE = Path(__file__).parent / "wall_clock.c"
-
-
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that shifts the wall clock of whoever is started with it."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler is installed, so no wall clock can be shifted")
-    library = tmp_path_factory.mktemp("shim") / "wall_clock.so"
-    command = [compiler, "-O1", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
-    subprocess.run(command, check=True)
-    return library
-
-
-@dataclass
-class Machine:
-    """A server whose wall clock the test turns."""
-
-    server: Server
-    clock: Path
-
-    def turn(self, seconds: int) -> None:
-        """Set the wall clock so many seconds ahead of true time, at once for every process."""
-        draft = self.clock.with_suffix(".new")
-        draft.write_text(str(seconds))
-        draft.rename(self.clock)
-
-    def restart(self) -> None:
-        self.server.server.stop()
-        self.server.server.start()
-
-    def ask(self, statement: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(self.server.database, timeout=20)) as connection:
-            return connection.execute(statement).fetchall()
-
-    def page(self) -> str:
-        """Return what an admin reads under Settings → License."""
-        path = f"{self.server.url}/settings/license"
-        return html.unescape(self.server.browser().get(path, timeout=20).text)
-
-    def check_in(self) -> None:
-        """Check in now, as an admin does who has mended the way out."""
-        session = self.server.browser()
-        page = session.get(f"{self.server.url}/settings/license", timeout=20).text
-        answer = session.post(
-            f"{self.server.url}/api/v1/license/refresh",
-            headers={"X-CSRFToken": form_token(page)},
-            timeout=30,
-        )
-        assert answer.status_code == 200, answer.text
-
-    def told(self, action: str) -> int:
-        statement = f"SELECT count(*) FROM audit_event WHERE action = '{action}'"
-        return int(str(self.ask(statement)[0][0]))
-
-    def floor_ahead(self) -> float:
-        """Return how far the stored floor is ahead of true time, in seconds."""
-        at = self.ask("SELECT json_extract(state, '$.at') FROM license_clock")[0][0]
-        return float(str(at)) / 1_000_000 - time.time()
-
-    def eventually(self, true: Callable[[], bool], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < deadline, f"not within {seconds} s: {self.server.license()}"
-            time.sleep(0.2)
-
-    def reach(self, state: str) -> None:
-        """See every worker answer in a state, a few times in a row."""
-        self.eventually(lambda: {self.server.state() for _ in range(6)} == {state})
 
 
 @pytest.fixture
@@ -97,6 +20,7 @@ def machine(shim: Path, tmp_path: Path, vendor: Vendor, make_server: ServerFacto
     clock = tmp_path / "offset"
     clock.write_text("0")
     server = make_server(
+        workers=1,
         LD_PRELOAD=str(shim),
         WALL_CLOCK_FILE=str(clock),
         SENTARI_SECRET_KEY="a secret of the live tests, long enough to be accepted",
@@ -120,19 +44,6 @@ def unplug(machine: Machine) -> None:
 def plug_in(machine: Machine) -> None:
     del machine.server.env["SENTARI_HTTP_PROXY"]
     machine.restart()
-
-
-def test_the_states_follow_a_clock_that_is_turned_forward_and_back_again(machine: Machine) -> None:
-    unplug(machine)
-    for days, state in ((0, "active"), (3.5, "grace"), (6, "read_only"), (11, "locked_out")):
-        machine.turn(int(days * DAY))
-        machine.reach(state)
-    machine.turn(70 * DAY)
-    machine.reach("offline_exceeded")
-    machine.turn(0)
-    machine.reach("active")
-    assert abs(machine.floor_ahead()) < 120, "what was true for minutes poisons nothing"
-    assert machine.told("CLOCK_ROLLBACK_DETECTED") == 0
 
 
 def test_a_clock_turned_back_gains_nothing_and_a_fresh_reply_sets_it_right(

@@ -11,6 +11,7 @@ from serverkit.audit.chain import (
     AuditEntry,
     Break,
     ChainError,
+    Verdict,
     breaks,
     canonical,
     entry_hash,
@@ -83,7 +84,7 @@ def test_an_untouched_chain_is_intact() -> None:
 
 
 def test_an_empty_chain_is_intact() -> None:
-    assert verify([]).head == GENESIS
+    assert verify([]) == Verdict.at_the_beginning() == Verdict(checked=0, seq=0, head=GENESIS)
 
 
 @pytest.mark.parametrize(
