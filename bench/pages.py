@@ -36,7 +36,7 @@ from serverkit.clock import SystemClock
 from tests.simulators.license_server import ISSUER, LicenseServerSimulator
 
 LIMIT_MS = 150.0
-ROUNDS, REPEATS = 20, 3
+ROUNDS, REPEATS = 10, 3
 _EMAIL, _PASSWORD = "admin@example.com", "a password of the benchmark"
 _COLUMNS = "status,system,packages,last_scan,agent,last_seen,enrolled,tags,id"
 _PERCENTILE = 95

@@ -27,34 +27,32 @@ class Retention:
     def __init__(self, clock: Clock, days: int, *, rounds: int = MOST_ROUNDS) -> None:
         """Keep so many days by this clock, 0 for all; delete in so many rounds a minute."""
         self._clock, self._days, self._rounds = clock, days, rounds
-        self._told: datetime | None = None
         self._done: datetime | None = None
 
     def __call__(self) -> None:
-        """Delete a part of what is too old, and write it down before the first part."""
+        """Delete what is too old, or a part of it where it is much; write it down before."""
         now = self._clock.now()
         before = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
         before -= timedelta(days=self._days)
         if not self._days or before == self._done:
             return
-        if before != self._told and not self._tell(now, before):
+        if not self._tell(now, before):
             self._done = before
             return
         for _ in range(self._rounds):
             if not _delete_some(before):
-                self._done = before
                 return
 
     def _tell(self, now: datetime, before: datetime) -> bool:
-        """Write down what is going to be deleted; tell whether there is anything."""
+        """Write down how many are going to be deleted now; tell whether there are any."""
+        some = _old(before).limit(self._rounds * AT_ONCE).subquery()
         with reading() as session:
-            scans = session.scalar(select(func.count()).select_from(_old(before).subquery()))
+            scans = session.scalar(select(func.count()).select_from(some))
         if not scans:
             return False
         detail = {"before": before.isoformat(), "days": self._days, "scans": scans}
         with writing() as session:
             record(session, at=now, actor="server", action=THINNED, target="scans", detail=detail)
-        self._told = before
         return True
 
 
