@@ -7,7 +7,13 @@ import pytest
 from license_token.armor import armor_license, armor_request
 from license_token.errors import BadSignatureError, MalformedError
 from license_token.reply import AuditAnchor
-from license_token.request import FINDINGS, RequestClaims, read_request, sign_request
+from license_token.request import (
+    FINDINGS,
+    NONCE_LIFETIME_DAYS,
+    RequestClaims,
+    read_request,
+    sign_request,
+)
 from tests.license_token.cast import (
     HEAD,
     INSTANCE,
@@ -200,3 +206,14 @@ def test_a_request_is_missing_nothing_by_accident() -> None:
     for name in REQUEST:
         with pytest.raises(MalformedError, match=f"{name} is missing"):
             read_request(request(**{name: MISSING}))
+
+
+def test_a_request_may_wait_for_its_reply_for_thirty_days() -> None:
+    assert NONCE_LIFETIME_DAYS == 30
+
+
+@pytest.mark.parametrize("name", ["devices", "packages"])
+def test_the_number_that_is_wrong_is_named(name: str) -> None:
+    usage = {"devices": 5, "packages": 1200} | {name: -1}
+    with pytest.raises(MalformedError, match=rf"^usage\.{name} must"):
+        read_request(request(usage=usage))
