@@ -6,7 +6,7 @@ import pytest
 
 from sentari.licensing.state import GATES, Gate, State
 from sentari.web.access import GATE_CLASSES
-from sentari.web.gate import OPEN, allowed
+from sentari.web.gate import OPEN, allowed, fresh_license_status, license_status
 from tests.clocks import FakeClock
 from tests.conftest import AppFactory, add_user, csrf_token, sign_in
 from tests.sentari.licensing.world import World, make_world
@@ -68,6 +68,29 @@ def test_a_refusal_by_another_worker_is_never_older_than_a_twentieth_of_a_second
     world.install(world.vendor.issue())
     world.clock.advance(age)
     assert other.post("/api/v1/agent/scan", json={}).status_code == status
+
+
+def test_an_open_gate_is_looked_at_once_a_second_and_not_for_every_request(world: World) -> None:
+    world.install(world.vendor.issue())
+    assert world.state == "active"
+    world.edit("UPDATE installed_license SET max_devices = 99999")
+    agent = world.app.test_client()
+    world.clock.ticks += 0.9
+    assert agent.post("/api/v1/agent/scan", json={}).status_code == 401
+    world.clock.ticks += 0.1
+    assert agent.post("/api/v1/agent/scan", json={}).status_code == 402
+
+
+def test_one_request_is_answered_under_one_status_unless_it_changed_the_license(
+    world: World,
+) -> None:
+    with world.app.test_request_context("/"):
+        first = license_status()
+        world.clock.ticks += 2
+        assert license_status() is first
+        second = fresh_license_status()
+        assert second is not first
+        assert license_status() is second
 
 
 def test_with_a_license_the_agent_is_asked_who_it_is(world: World) -> None:
