@@ -39,7 +39,7 @@ test: $(VENV)/.dev $(VENV)/.chart ## Run every check and every test, PostgreSQL 
 	@deploy/test.sh
 
 test-postgresql: $(VENV)/.dev ## Run the customer's server's tests on PostgreSQL that usually run on SQLite
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n "$${TEST_WORKERS:-2}" --dist loadgroup -q -m 'not slow and not live and not browser' tests/sentari tests/serverkit tests/attacks
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n "$${TEST_WORKERS:-2}" --dist loadgroup -q -m 'not slow and not live and not browser' tests/sentari tests/serverkit
 
 test-faults: $(VENV)/.dev ## Run the long forms of the tests of faults: hundreds of kills and restarts, for half an hour
 	@$(BIN)/python -m pytest -m slow -q -s tests/live/faults

@@ -202,7 +202,9 @@ def _holder_page(
     rows = read_page(session, _holders(conditions), _HOLDER_ORDER, total, page, page_size)
     # Only now, for those that are shown: they are long, and sorting would carry them along.
     places = _locations(session, {(row.device_id, row.package_id) for row in rows})
-    items = [_holder(row, places[row.device_id, row.package_id]) for row in rows]
+    found = ((row, places.get((row.device_id, row.package_id))) for row in rows)
+    # What went in between is not shown.
+    items = [_holder(row, place) for row, place in found if place is not None]
     return Page(items, total, page, page_size)
 
 
