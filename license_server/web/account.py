@@ -8,14 +8,13 @@ from flask_login import logout_user
 from license_server.access import CHANGE_PASSWORD, access, caller
 from license_server.errors import InvalidError
 from license_server.extensions import current, db, writing
-from license_server.staff import service, sign_in
+from license_server.staff import service
 from license_server.staff.roles import SUPPORT
 from license_server.web.forms import show_violations
+from license_server.web.reauthentication import is_own_password
 from serverkit.browsers import browser_name
 from serverkit.forms import ConfirmForm, PasswordForm
-from serverkit.http import counted_address
 from serverkit.pages import safe_next
-from serverkit.rate_limits import limit_sign_in
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
@@ -50,7 +49,7 @@ def change_password() -> ResponseReturnValue:
 def reset_totp() -> ResponseReturnValue:
     """Forget the second factor, if the password is given once more."""
     form = ConfirmForm()
-    if not (form.validate_on_submit() and _is_password(form.present.data)):
+    if not (form.validate_on_submit() and is_own_password(form.present.data)):
         form.present.errors = form.present.errors or [_WRONG]
         return _page(form), 422
     by = caller()
@@ -110,15 +109,8 @@ def _page(form: ConfirmForm) -> str:
     )
 
 
-def _is_password(password: str) -> bool:
-    """Tell whether it is the person's own; guessing it is limited as at the sign-in."""
-    limiter, email = current().rate_limiter, caller().email
-    limit_sign_in(limiter, "password", address=counted_address(), account=email)
-    return sign_in.verify_login(db.session(), email, password) is not None
-
-
 def _changed(form: PasswordForm) -> bool:
-    if not _is_password(form.present.data):
+    if not is_own_password(form.present.data):
         form.present.errors = [_WRONG]
         return False
     if form.password.data == form.present.data:

@@ -1,7 +1,7 @@
 """Forms of the pages; every field has a limit. The rules are the services' own."""
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, Field, SelectChoice, SelectField, StringField
+from wtforms import EmailField, Field, PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from license_server.errors import InvalidError
@@ -21,6 +21,7 @@ class InviteForm(FlaskForm):  # type: ignore[misc]
 
     email = EmailField("E-mail", [InputRequired("Enter an e-mail address."), Length(max=254)])
     role = SelectField("Role", choices=_ROLE_CHOICES)
+    your_password = PasswordField("Your own password", [Length(max=1024)])
 
 
 def show_violations(form: FlaskForm, error: InvalidError) -> None:

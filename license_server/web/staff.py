@@ -1,5 +1,6 @@
 """Staff: who may sign in, and as what."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -15,6 +16,7 @@ from license_server.staff.models import Staff
 from license_server.staff.roles import APPROVER
 from license_server.staff.service import StaffChange
 from license_server.web.forms import InviteForm, show_violations
+from license_server.web.reauthentication import LONGEST, password_required, prove
 from license_server.web.refused import sentence
 from serverkit.passwords import generate_password
 
@@ -51,12 +53,15 @@ def show(staff_id: int) -> ResponseReturnValue:
 @access(role=APPROVER)
 def reset_password(staff_id: int) -> ResponseReturnValue:
     """Give a person a new password; the answer shows it, this once."""
-    password, by = generate_password(), caller()
-    if by.staff_id == staff_id:
+    password = generate_password()
+    if caller().staff_id == staff_id:
         raise ForbiddenError("change your own password on your account's page", code="oneself")
-    with writing() as session:
-        person, at = service.get_staff(session, staff_id), current().clock.now()
-        service.reset_password(session, person, password, temporary=True, at=at, actor=by.actor)
+    change = partial(service.reset_password, password=password, temporary=True)
+    try:
+        _apply(staff_id, change, opens=_is_approver)
+    except ForbiddenError as error:
+        flash(sentence(error), "danger")
+        return redirect(url_for("staff.show", staff_id=staff_id), 303)
     return _person_page(staff_id, password)
 
 
@@ -78,7 +83,8 @@ def reset_totp(staff_id: int) -> ResponseReturnValue:
     """Forget a person's second factor."""
     if caller().staff_id == staff_id:
         raise ForbiddenError("reset your own on your account's page", code="oneself")
-    return _changed(staff_id, service.reset_totp, "{} sets up a new one at the next sign-in.")
+    done = "{} sets up a new one at the next sign-in."
+    return _changed(staff_id, service.reset_totp, done, opens=_is_approver)
 
 
 @blueprint.post("/<int:staff_id>/disable")
@@ -92,7 +98,7 @@ def disable(staff_id: int) -> ResponseReturnValue:
 @access(role=APPROVER)
 def enable(staff_id: int) -> ResponseReturnValue:
     """Let a disabled person sign in again."""
-    return _changed(staff_id, service.enable_staff, "{} may sign in again.")
+    return _changed(staff_id, service.enable_staff, "{} may sign in again.", opens=_is_approver)
 
 
 @blueprint.post("/<int:staff_id>/role")
@@ -101,7 +107,8 @@ def set_role(staff_id: int) -> ResponseReturnValue:
     """Give a person another role."""
     role = request.form.get("role", "")
     change = partial(service.set_role, role=role)
-    return _changed(staff_id, change, f"{{}} has the role {role}.")
+    done = f"{{}} has the role {role}."
+    return _changed(staff_id, change, done, opens=lambda person: role == APPROVER != person.role)
 
 
 def _page(form: InviteForm) -> str:
@@ -124,6 +131,8 @@ def _person_page(staff_id: int, password: str = "") -> str:
 
 def _invited(form: InviteForm, password: str) -> int | None:
     try:
+        if form.role.data == APPROVER:
+            prove(form.your_password.data or "")
         with writing() as session:
             return service.create_staff(
                 session,
@@ -138,17 +147,47 @@ def _invited(form: InviteForm, password: str) -> int | None:
         show_violations(form, error)
     except ConflictError as error:
         form.email.errors = [sentence(error)]
+    except ForbiddenError as error:
+        form.your_password.errors = [sentence(error)]
     return None
 
 
-def _changed(staff_id: int, change: StaffChange, done: str) -> ResponseReturnValue:
+def _is_approver(person: Staff) -> bool:
+    return person.role == APPROVER
+
+
+def _opens_nothing(_person: Staff) -> bool:
+    return False
+
+
+def _apply(
+    staff_id: int, change: StaffChange, *, opens: Callable[[Staff], bool] = _opens_nothing
+) -> str:
+    """Change a person and return the e-mail.
+
+    Where that makes or `opens` an approver's account, one's own password comes first.
+    """
     by = caller()
+    proved = opens(service.get_staff(db.session(), staff_id))
+    if proved:
+        prove(request.form.get("your_password", "")[:LONGEST])
+    with writing() as session:
+        person = service.get_staff(session, staff_id)
+        if opens(person) and not proved:
+            raise password_required()  # The account became another one meanwhile.
+        change(session, person, at=current().clock.now(), actor=by.actor)
+        return person.email
+
+
+def _changed(
+    staff_id: int,
+    change: StaffChange,
+    done: str,
+    *,
+    opens: Callable[[Staff], bool] = _opens_nothing,
+) -> ResponseReturnValue:
     try:
-        with writing() as session:
-            person = service.get_staff(session, staff_id)
-            email = person.email
-            change(session, person, at=current().clock.now(), actor=by.actor)
-        flash(done.format(email), "success")
+        flash(done.format(_apply(staff_id, change, opens=opens)), "success")
     except (ConflictError, ForbiddenError) as error:
         flash(sentence(error), "danger")
     return redirect(url_for("staff.show", staff_id=staff_id), 303)

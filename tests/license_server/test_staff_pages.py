@@ -93,12 +93,61 @@ def test_a_disabled_person_loses_sessions_and_tokens_and_gets_only_the_first_bac
 
 def test_a_role_is_given_and_taken(server: Flask, approver_person: Person) -> None:
     staff_id = add_staff(server, "bob@people.example", "support")
-    answer = approver_person.post(f"/staff/{staff_id}/role", role="approver")
+    answer = approver_person.post(
+        f"/staff/{staff_id}/role", role="approver", your_password=PASSWORD
+    )
     assert answer.status_code == 303
     assert last_event(server).details() == {"role": "approver", "role_before": "support"}
     approver_person.post(f"/staff/{staff_id}/role", role="issuer")
     assert person(server, "bob@people.example").role == "issuer"
     assert approver_person.post(f"/staff/{staff_id}/role", role="root").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("act", "role_before"),
+    [
+        ("role", "issuer"),
+        ("enable", "approver"),
+        ("reset-password", "approver"),
+        ("reset-totp", "approver"),
+    ],
+)
+def test_to_make_or_open_an_approver_takes_ones_own_password(
+    server: Flask, clock: FakeClock, approver_person: Person, act: str, role_before: str
+) -> None:
+    email = "bob@people.example"
+    staff_id = add_staff(server, email, role_before)
+    if act == "enable":
+        approver_person.post(f"/staff/{staff_id}/disable")
+    before = stored(server, email)
+    for given, said in (("", "your own password"), ("a wrong one", "not your password")):
+        answer = approver_person.post(
+            f"/staff/{staff_id}/{act}", role="approver", your_password=given
+        )
+        assert answer.status_code == 303
+        assert said in approver_person.get(f"/staff/{staff_id}").text
+        assert stored(server, email) == before
+    assert last_event(server).action == "STAFF_PASSWORD_REFUSED"
+    done = approver_person.post(f"/staff/{staff_id}/{act}", role="approver", your_password=PASSWORD)
+    assert done.status_code == (200 if act == "reset-password" else 303)
+    assert stored(server, email) != before
+
+
+def stored(app: Flask, email: str) -> tuple[object, ...]:
+    found = person(app, email)
+    return found.role, found.disabled_at, found.password_hash, found.totp_sealed
+
+
+def test_an_approver_is_invited_by_who_gives_their_own_password(
+    server: Flask, approver_person: Person
+) -> None:
+    form = {"email": "bob@people.example", "role": "approver"}
+    for given, said in (("", "your own password"), ("a wrong one", "not your password")):
+        refused = approver_person.post("/staff", **form, your_password=given)
+        assert (refused.status_code, said in refused.text) == (422, True)
+        assert form["email"] not in approver_person.get("/staff").text
+    made = approver_person.post("/staff", **form, your_password=PASSWORD)
+    assert shown_password(made.text)
 
 
 @pytest.mark.parametrize("act", ["disable", "role", "reset-password", "reset-totp"])
