@@ -1,6 +1,8 @@
 """A server whose machine's wall clock is turned under it; its running time goes on."""
 
 import html
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -27,6 +29,14 @@ class Machine:
     def restart(self) -> None:
         self.server.server.stop()
         self.server.server.start()
+
+    def renew_worker(self) -> None:
+        """Have the master replace its one worker: half the work of a start."""
+        server = self.server.server
+        before = server.workers()
+        os.kill(before[0], signal.SIGTERM)
+        self.eventually(lambda: not set(before) & set(server.workers()))
+        server.wait_ready()
 
     def ask(self, statement: str) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(self.server.database, timeout=20)) as connection:
