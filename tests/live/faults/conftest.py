@@ -66,10 +66,13 @@ def house(house_directory: Path, vendor: Vendor) -> Iterator[Server]:
     url = f"sqlite:///{house_directory}/sentari.db?timeout={TIMEOUT_SECONDS}"
     # So that each device enrolls from an address of its own: ten a minute are taken from one.
     settings = {"SENTARI_DATABASE_URL": url, "SENTARI_TRUSTED_PROXIES": "1"}
-    server = Server(house_directory, vendor, **settings).start()
-    assert server.install(vendor.issue()["license_key"]).status_code == 200
-    yield server
-    server.server.stop()
+    server = Server(house_directory, vendor, **settings)
+    try:
+        server.start()
+        assert server.install(vendor.issue()["license_key"]).status_code == 200
+        yield server
+    finally:
+        server.server.stop()
 
 
 @pytest.fixture

@@ -18,12 +18,11 @@ long = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest, house: Server, tmp_path: Path) -> Server:
+def server(request: pytest.FixtureRequest) -> Server:
     """The house; for many rounds a server whose disk is large enough."""
-    if request.node.get_closest_marker("slow") is None:
-        return house
-    large: Server = request.getfixturevalue("licensed")
-    return large
+    many = request.node.get_closest_marker("slow") is not None
+    found: Server = request.getfixturevalue("licensed" if many else "house")
+    return found
 
 
 def kill_a_worker(server: Server) -> None:

@@ -23,10 +23,13 @@ DRAIN_SECONDS = 1
 def server(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Server]:
     """One server, started again by each test that needs it."""
     directory = tmp_path_factory.mktemp("stopping")
-    server = Server(directory, vendor, SENTARI_DRAIN_SECONDS=str(DRAIN_SECONDS)).start()
-    assert server.install(vendor.issue()["license_key"]).status_code == 200
-    yield server
-    server.server.stop()
+    server = Server(directory, vendor, SENTARI_DRAIN_SECONDS=str(DRAIN_SECONDS))
+    try:
+        server.start()
+        assert server.install(vendor.issue()["license_key"]).status_code == 200
+        yield server
+    finally:
+        server.server.stop()
 
 
 def readiness(server: Server) -> int:

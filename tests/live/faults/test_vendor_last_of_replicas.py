@@ -64,12 +64,14 @@ def replicas(tmp_path_factory: pytest.TempPathFactory, breakable: Vendor) -> Ite
     servers = [
         Server(directory / name, breakable, workers=1, **settings) for name in ("one", "two")
     ]
-    yield Replicas(postgres, servers, breakable)
-    for server in servers:
-        server.server.stop()
-    breakable.server.stop()
-    with suppress(FileNotFoundError):
-        postgres.stop()
+    try:
+        yield Replicas(postgres, servers, breakable)
+    finally:
+        for server in servers:
+            server.server.stop()
+        breakable.server.stop()
+        with suppress(FileNotFoundError):
+            postgres.stop()
 
 
 def test_everything_comes_up_whatever_is_started_first(replicas: Replicas) -> None:
