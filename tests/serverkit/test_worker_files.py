@@ -1,6 +1,8 @@
 """The directory in which a gunicorn's workers count together."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +58,32 @@ print(os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))
 def test_what_counts_in_memory_waits_for_no_disk() -> None:
     (directory,) = run("print(worker_files.memory_directory())")
     assert os.access(directory, os.W_OK)
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_unless_a_worker_has_it_still() -> None:
+    killed = f"""{SHARE}
+import signal, sys, time
+if "worker" in os.environ.get("LEAVE", "") and os.fork() == 0:
+    os.close(1), os.close(2)
+    time.sleep(60)
+print(flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    for leave in ("nothing", "worker"):
+        command = [sys.executable, "-c", f"import os\nfrom serverkit import worker_files\n{killed}"]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"LEAVE": leave}, stdout=subprocess.PIPE,
+            text=True, start_new_session=True,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            directory = Path(process.stdout.readline().strip())
+            process.wait(30)
+        try:
+            assert directory.exists()
+            run(SHARE)
+            assert directory.exists() is (leave == "worker")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    run(SHARE)
+    assert not directory.exists()
