@@ -79,7 +79,7 @@ def test_every_filter_narrows_the_page_and_the_api_alike(busy: Fleet, admin: Fla
     ):
         assert totals(admin, query) == total, query
         page = admin.get("/audit?" + query.replace("event_type", "action")).text
-        shown = f"of <strong>{total}</strong>" if total else "No event matches"
+        shown = f"<strong>{total}</strong> event" if total else "No event matches"
         assert shown in page, query
     assert "<b>x</b>" not in admin.get("/audit?action=COUNTED").text
 
