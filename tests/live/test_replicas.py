@@ -70,10 +70,14 @@ class House:
         return browser
 
     def at(self, server: Server, browser: requests.Session, path: str = "/devices") -> int:
-        """What the browser would get of this very server."""
+        """What the browser would get of this very server, asked as nginx does."""
         cookies = {cookie.name: str(cookie.value) for cookie in browser.cookies}
         return requests.get(
-            f"{server.url}{path}", cookies=cookies, timeout=20, allow_redirects=False
+            f"{server.url}{path}",
+            cookies=cookies,
+            headers={"X-Forwarded-Proto": "https"},
+            timeout=20,
+            allow_redirects=False,
         ).status_code
 
     def agree(self, state: str) -> None:
