@@ -8,7 +8,7 @@ import license_server
 
 PACKAGE = Path(license_server.__file__).parent
 PURE = {
-    "rules.py": {"license_server.errors"},
+    "rules.py": {"license_server.errors", "serverkit.text"},
     "check_in_rules.py": {"license_server.errors", "license_token.request"},
     "presented.py": {
         "license_server.errors",
@@ -20,7 +20,6 @@ PURE = {
     "errors.py": set(),
     "signing/rules.py": set(),
     "staff/roles.py": set(),
-    "staff/browsers.py": set(),
     "staff/principal.py": {"license_server.staff.roles"},
     "licenses/words.py": {"license_server.rules"},
     "outbox/letter.py": set(),
