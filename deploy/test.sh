@@ -21,7 +21,7 @@ for package in chromium squid-openssl nginx-light; do
 done
 
 # The validator of the pages' HTML.
-if [ ! -d tests/html/node_modules ]; then
+if [ ! tests/html/node_modules/.package-lock.json -nt tests/html/package-lock.json ]; then
   { command -v npm >/dev/null && npm ci --prefix tests/html --ignore-scripts --no-audit --no-fund; } \
     >/dev/null 2>&1 || echo "html-validate could not be installed with npm: its test is skipped."
 fi
