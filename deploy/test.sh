@@ -30,4 +30,5 @@ echo "Checking format, rules, types, security and the Dockerfile ..."
 deploy/check.sh
 
 echo "Testing ..."
-exec $bin/python -m pytest -n "${TEST_WORKERS:-2}" --dist loadgroup -q "$@"
+# Three on two cores: tests wait for a third of their time.
+exec $bin/python -m pytest -n "${TEST_WORKERS:-3}" --dist loadgroup -q "$@"
