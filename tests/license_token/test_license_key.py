@@ -40,6 +40,21 @@ def test_the_checksum_is_the_first_ten_bits_of_sha_256() -> None:
     assert LicenseKey.parse(ZEROS + checksum).characters == "0" * 23 + checksum
 
 
+def test_every_bit_of_the_checksum_is_in_its_two_characters() -> None:
+    assert ALPHABET == "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    last = set()
+    for number in range(200):
+        key = LicenseKey.generate(lambda size, number=number: number.to_bytes(size, "little"))
+        value = int(hashlib.sha256(key.characters[:23].encode()).hexdigest()[:4], 16) >> 6
+        assert key.characters[23:] == ALPHABET[value // 32] + ALPHABET[value % 32]
+        last.add(key.characters[24])
+    assert last == set(ALPHABET)
+
+
+def test_a_short_last_group_may_end_in_any_letter() -> None:
+    assert refusal(with_group(5, "000X")) == f"Group 5 has 4 characters instead of 5. {FORM}."
+
+
 def test_the_random_bits_stand_in_the_first_23_characters() -> None:
     key = LicenseKey.generate(lambda size: b"\xff" * size)
     assert key.characters[:23] == "Z" * 23

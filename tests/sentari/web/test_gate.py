@@ -118,6 +118,7 @@ def test_a_locked_server_says_what_happened_and_what_still_works(world: World) -
     answer = client.get("/audit")
     page = answer.get_data(as_text=True)
     assert answer.status_code == 402
+    assert "Retry-After" not in answer.headers, "only agents come again by themselves"
     assert "The license has locked this server" in page
     assert "allows 1 day without an answer" in page
     assert 'href="/settings/license"' in page
