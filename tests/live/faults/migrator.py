@@ -1,46 +1,57 @@
-"""A process that migrates in children of its own, and kills each after a while.
+"""A process that migrates in children of its own, each of which may be killed in the middle.
 
-`python -m tests.live.faults.migrator PACKAGE` reads lines of `URL SECONDS` and answers each with
-`done SECONDS` or `killed`. A child begins in milliseconds: all libraries are there already.
+`python -m tests.live.faults.migrator PACKAGE` reads lines of `URL NUMBER`, and answers each with
+`done STATEMENTS`, or with `killed` when the child was killed at the statement of that number. A
+child begins in milliseconds: all libraries are there already.
 """
 
 import importlib
 import os
 import signal
 import sys
-import time
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event
 
 from serverkit.database import engine_options, prepare_engine
 
 
-def migrate(package: str, url: str) -> None:
+def migrate(package: str, url: str, killed_at: int) -> int:
+    """Return how many statements it took."""
     startup = importlib.import_module(f"{package}.startup")
     app, db = Flask(package), SQLAlchemy()
     app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS=engine_options(url))
     db.init_app(app)
+    statements = 0
+
+    def count(*_arguments: object) -> None:
+        nonlocal statements
+        statements += 1
+        if statements == killed_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     with app.app_context():
         prepare_engine(db.engine)
+        event.listen(db.engine, "before_cursor_execute", count)
         startup.schema().upgrade(db.engine)
+    return statements
 
 
-def attempt(package: str, url: str, seconds: float) -> str:
-    began = time.monotonic()
+def attempt(package: str, url: str, killed_at: int) -> str:
+    said, says = os.pipe()
     child = os.fork()
     if child == 0:
-        migrate(package, url)
+        os.write(says, str(migrate(package, url, killed_at)).encode())
         os._exit(0)
-    while time.monotonic() < began + seconds:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            assert status == 0, f"the migration ended with {status}"
-            return f"done {time.monotonic() - began}"
-        time.sleep(0.001)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "killed"
+    os.close(says)
+    with open(said) as answer:
+        statements = answer.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return "killed"
+    assert statements, f"the migration ended with {status}"
+    return f"done {statements}"
 
 
 if __name__ == "__main__":
@@ -48,5 +59,5 @@ if __name__ == "__main__":
     importlib.import_module("psycopg")
     importlib.import_module("alembic.command")
     for line in sys.stdin:
-        url, seconds = line.split()
-        print(attempt(sys.argv[1], url, float(seconds)), flush=True)  # noqa: T201 - the answer
+        url, number = line.split()
+        print(attempt(sys.argv[1], url, int(number)), flush=True)  # noqa: T201 - the answer
