@@ -4,6 +4,7 @@ from apiflask import APIFlask
 
 from sentari.api import account, agent, agent_logs, audit, inventory, scans, tokens, users
 from sentari.api.license import blueprint as license_blueprint
+from sentari.api.moments import register_moments
 from sentari.api.openapi import register_openapi
 
 BLUEPRINTS = (
@@ -21,6 +22,7 @@ BLUEPRINTS = (
 
 def register_api(app: APIFlask) -> None:
     """Register every blueprint of the API, and what describes them."""
+    register_moments(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     register_openapi(app)

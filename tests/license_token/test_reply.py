@@ -203,6 +203,11 @@ def test_a_day_that_the_calendar_does_not_have_is_told_as_such() -> None:
         read_reply(reply(expires_at="2027-02-29"), ROOTS)
 
 
+def test_the_thumbprint_that_is_wrong_is_named() -> None:
+    with pytest.raises(MalformedError, match=r"^cnf\.jkt (must|is)\b"):
+        read_reply(reply(cnf={"jkt": "!"}), ROOTS)
+
+
 @pytest.mark.parametrize("name", ["seq", "head"])
 def test_the_part_of_the_anchor_that_is_wrong_is_named(name: str) -> None:
     audit = {"seq": 42, "head": HEAD} | {name: -1}
