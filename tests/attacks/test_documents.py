@@ -7,6 +7,7 @@ is whole: HTTP, the box that takes keys and replies alike, the verdict, the log,
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from nacl.signing import SigningKey
@@ -22,6 +23,17 @@ Forge = Callable[[Site, Forgery], str]
 MALFORMED, FORGED = (400, "malformed"), (409, "bad_signature")
 UNTRUSTED, UNCERTIFIED = (409, "untrusted_key"), (409, "certificate_invalid")
 STALE, WRONG_NONCE, WRONG_INSTANCE = (409, "stale"), (409, "wrong_nonce"), (409, "wrong_instance")
+
+
+@dataclass(frozen=True)
+class After:
+    """A moment so many seconds after the site's present one."""
+
+    seconds: int
+
+    def __call__(self, site: Site) -> int:
+        return site.now + self.seconds
+
 
 BETTER = {
     "max_devices": 99_999,
@@ -251,10 +263,10 @@ KEYS: dict[str, tuple[Forge, tuple[int, str]]] = {
             ({"use": ["license"]}, MALFORMED),
             ({"iss": "sentari"}, UNCERTIFIED),
             ({"sub": b64(b"\x02" * 32)}, UNCERTIFIED),
-            ({"exp": lambda s: s.now}, UNCERTIFIED),
-            ({"nbf": lambda s: s.now + 1}, UNCERTIFIED),
-            ({"exp": lambda s: s.now + 100 * DAY}, UNCERTIFIED),
-            ({"exp": lambda s: s.now - 2 * DAY}, UNCERTIFIED),
+            ({"exp": After(0)}, UNCERTIFIED),
+            ({"nbf": After(1)}, UNCERTIFIED),
+            ({"exp": After(100 * DAY)}, UNCERTIFIED),
+            ({"exp": After(-2 * DAY)}, UNCERTIFIED),
             ({"exp": None}, MALFORMED),
             ({"jwk": {"kty": "oct", "k": "AAAA"}}, MALFORMED),
             ({"jwk": {"kty": "OKP", "crv": "Ed25519", "x": b64(bytes(32))}}, MALFORMED),
