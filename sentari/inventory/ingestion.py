@@ -97,11 +97,12 @@ def prepare(session: Session, device_id: int, scan: Scan) -> Prepared:
     warnings = Warnings()
     index = decode_index(store.read_index(session, device_id))
     news = find_news(scan.records, index, warnings)
-    known = store.known_ids(session, news.packages)
+    packages = news.packages
+    known = store.known_ids(session, packages)
     difference = settle(news, scan.records, index, known)
     difference = difference.beside(store.read_locations(session, device_id, difference.changed))
     ecosystems = Counter[str](json.loads(state.ecosystems))
-    ecosystems.update(news.packages[digest].ecosystem for digest in difference.arrived)
+    ecosystems.update(packages[digest].ecosystem for digest in difference.arrived)
     ecosystems.subtract(store.count_ecosystems(session, difference.removed))
     return Prepared(device_id, scan, state, difference, warnings, ecosystems)
 
