@@ -129,7 +129,9 @@ def test_an_unlicensed_server_can_be_read_and_not_changed(world: World) -> None:
     add_user(world.app, "admin@example.com", "admin")
     client = world.app.test_client()
     sign_in(client, "admin@example.com")
-    assert client.get("/audit").status_code == 200
+    seen = client.get("/audit")
+    assert seen.status_code == 200
+    assert "Read-only" in seen.get_data(as_text=True), "the navigation says what is closed"
     change = "/settings/users/999/disable"
     answer = client.post(change)
     assert answer.status_code == 402, "the license is asked before the form's token"
@@ -146,6 +148,15 @@ def test_what_does_not_exist_is_404_in_every_state(world: World) -> None:
     answer = world.app.test_client().get("/api/v1/nothing")
     assert answer.status_code == 404
     assert answer.headers["X-Sentari-License-State"] == "offline_exceeded"
+
+
+def test_an_answer_of_the_api_names_the_state_of_its_own_moment(world: World) -> None:
+    world.install(world.vendor.issue(max_offline_days=1))
+    agent = world.app.test_client()
+    path = "/api/v1/agent/license-map"
+    assert agent.get(path).headers["X-Sentari-License-State"] == "active"
+    world.clock.advance(86_400)
+    assert agent.get(path).headers["X-Sentari-License-State"] == "offline_exceeded"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/api/live", "/readyz", "/login"])

@@ -1,6 +1,7 @@
 """Banner, page, API and audit log tell the same warnings, each to those it concerns."""
 
 import html
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -86,6 +87,10 @@ def test_admins_are_told_the_same_everywhere(
     banner = html.unescape(client.get("/devices").get_data(as_text=True))
     assert f"<strong>{BANNER_TITLES[codes[0]]}</strong> {told[0].text}" in banner
     assert ("There is one more warning." in banner) is (len(codes) == 2)
+    assert ("more warning" in banner) is (len(codes) == 2)
+    [section] = re.findall('<section class="banner .*?</section>', banner, re.DOTALL)
+    assert f'class="banner banner-{told[0].severity.value}"' in section
+    assert f'<a href="{PAGE}">License settings</a>' in section
     steps = [(w.code, w.threshold) for w in told if w.threshold is not None]
     logged = [event.details() for event in world.events("LICENSE_WARNING")]
     assert {(each["code"], each["threshold"]) for each in logged if "code" in each} >= set(steps)
