@@ -99,7 +99,8 @@ class RawRecords:
         records = {}
         for place in places:
             raw = self.values[place]
-            record = _read_quickly(raw) or read_record(
+            quickly = _remember if len(raw) <= _REMEMBERED_BYTES else _read_quickly
+            record = quickly(raw) or read_record(
                 load_value(raw), f"/packages/{place}", faults, warnings
             )
             if record is not None:
@@ -171,11 +172,8 @@ _Ordinary = defstruct(
 _decode_ordinary: Any = Decoder(_Ordinary).decode
 _texts_of: Any = attrgetter(*(sent for sent, _, _ in _LOCATION_FIELDS))
 _KEPT_NAMES = tuple(kept for _, kept, _ in _LOCATION_FIELDS)
-# Machines that were made from one image send the same records.
-_REMEMBERED = 8_192
 
 
-@lru_cache(_REMEMBERED)
 def _read_quickly(raw: bytes) -> Record | None:
     """Return what an ordinary record says, None for one that has to be read thoroughly."""
     # What no database can hold, NUL and lone surrogates, comes as an escape.
@@ -192,6 +190,12 @@ def _read_quickly(raw: bytes) -> Record | None:
     texts = zip(_KEPT_NAMES, _texts_of(sent), strict=True)
     location = _encode({name: text for name, text in texts if text}).decode()
     return Record(key, key.digest, location, 0)
+
+
+# Machines that were made from one image send the same records. Long ones are rare and are not kept:
+# an agent must not fill the memory of the server with them.
+_REMEMBERED, _REMEMBERED_BYTES = 8_192, 1_024
+_remember = lru_cache(_REMEMBERED)(_read_quickly)
 
 
 def join_locations(locations: Iterable[str]) -> str:

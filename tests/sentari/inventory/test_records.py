@@ -1,5 +1,6 @@
 import json
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -93,6 +94,18 @@ def test_records_that_no_agent_sends_say_the_same_however_they_are_read(raw):
     except MalformedScanError as error:
         expected = None, 0, list(error.faults)
     assert as_in_a_scan(raw) == expected
+
+
+def test_records_that_were_read_hold_no_more_memory_than_ordinary_ones_take():
+    long = b'{"name":"%d","version":"1","env_type":"pip","more":"' + b"x" * 100_000 + b'"}'
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            as_in_a_scan(long % number)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000
 
 
 @pytest.mark.parametrize(("name", "tracked"), TRACKED.items())
