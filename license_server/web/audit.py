@@ -9,9 +9,9 @@ from license_server.extensions import current, db, writing
 from license_server.staff.roles import SUPPORT
 from serverkit.audit.asked import Asked, read_asked
 from serverkit.audit.exports import asked_format, events_download
-from serverkit.audit.search import actions, entries, search
+from serverkit.audit.listing import listed
+from serverkit.audit.search import entries
 from serverkit.audit.walk import take_step
-from serverkit.paging import page_arguments
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -23,19 +23,9 @@ def index() -> ResponseReturnValue:
     asked = read_asked(request.args, people="staff:")
     if request.args.get("format"):
         return _export(asked)
-    page, page_size = page_arguments()
-    session = db.session()
-    newest = audit_log.last_seq(session)
-    found = search(session, AuditEvent, asked.wanted, page=page, page_size=page_size)
-    listed = render_template(
-        "license_server/audit/index.html",
-        asked=asked,
-        found=found,
-        upto=asked.wanted.upto or newest,
-        newest=newest,
-        actions=actions(session, AuditEvent),
-    )
-    return listed, 400 if asked.errors else 200
+    shown = listed(db.session(), audit_log, AuditEvent, asked)
+    page = render_template("license_server/audit/index.html", **shown)
+    return page, 400 if asked.errors else 200
 
 
 @blueprint.get("/verify")

@@ -11,9 +11,9 @@ from sentari.licensing.ledger import with_anchor
 from sentari.web.access import access
 from serverkit.audit.asked import Asked, read_asked
 from serverkit.audit.exports import asked_format, events_download
-from serverkit.audit.search import actions, entries, search
+from serverkit.audit.listing import listed
+from serverkit.audit.search import entries
 from serverkit.audit.walk import take_step
-from serverkit.paging import page_arguments
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -27,19 +27,9 @@ def index() -> ResponseReturnValue:
     asked = read_asked(request.args, people=PEOPLE)
     if request.args.get("format"):
         return export_events(asked)
-    page, page_size = page_arguments()
-    session = db.session()
-    newest = audit_log.last_seq(session)
-    found = search(session, AuditEvent, asked.wanted, page=page, page_size=page_size)
-    listed = render_template(
-        "sentari/audit/index.html",
-        asked=asked,
-        found=found,
-        upto=asked.wanted.upto or newest,
-        newest=newest,
-        actions=actions(session, AuditEvent),
-    )
-    return listed, 400 if asked.errors else 200
+    shown = listed(db.session(), audit_log, AuditEvent, asked)
+    page = render_template("sentari/audit/index.html", **shown)
+    return page, 400 if asked.errors else 200
 
 
 @blueprint.get("/verify")

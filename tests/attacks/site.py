@@ -32,6 +32,7 @@ from tests.attacks.vendor import API, Vendor, Wire
 from tests.clocks import FakeClock
 from tests.conftest import SECRET
 from tests.license_server.cast import AIRGAP
+from tests.sentari.fleet import REGISTRATION
 from tests.sentari.inventory.scans import package, scan
 
 DAY, HOUR = 86_400, 3600
@@ -215,15 +216,7 @@ class Site:
     def register(self, **members: Any) -> TestResponse:
         """Enroll a device; a minute later, since ten a minute are allowed."""
         self.clock.advance(60)
-        body = {
-            "hostname": "web-01",
-            "enrollment_token": STATIC_TOKEN,
-            "os": "linux",
-            "arch": "amd64",
-            "agent_version": "1.0.0",
-            "machine_id": "",
-            "csr": "",
-        }
+        body = REGISTRATION | {"enrollment_token": STATIC_TOKEN}
         return self.agents.post(f"{API}/agent/register", json=body | members)
 
     def enroll(self, **members: Any) -> tuple[str, str]:

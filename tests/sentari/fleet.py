@@ -14,6 +14,16 @@ from tests.conftest import AppFactory, add_user, sign_in
 from tests.sentari.inventory.devices import STATIC_TOKEN
 from tests.sentari.licensing.world import World, make_world
 
+# What an agent sends to enroll, but for the token.
+REGISTRATION = {
+    "hostname": "web-01",
+    "os": "linux",
+    "arch": "amd64",
+    "agent_version": "1.0.0",
+    "machine_id": "",
+    "csr": "",
+}
+
 
 class Fleet:
     """One licensed server and what its agents and people do with it."""
@@ -37,15 +47,7 @@ class Fleet:
         self.clock.ticks += 2
 
     def register(self, **members: Any) -> TestResponse:
-        body = {
-            "hostname": "web-01",
-            "enrollment_token": STATIC_TOKEN,
-            "os": "linux",
-            "arch": "amd64",
-            "agent_version": "1.0.0",
-            "machine_id": "",
-            "csr": "",
-        }
+        body = REGISTRATION | {"enrollment_token": STATIC_TOKEN}
         # Ten a minute from one address are allowed, and tests enroll more.
         self.clock.advance(60)
         return self.agents.post("/api/v1/agent/register", json=body | members)
