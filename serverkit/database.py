@@ -188,6 +188,12 @@ def writable(connection: Connection) -> Connection:
     return connection.execution_options(**_write_options(connection.dialect.name))
 
 
+def one_moment(engine: Engine) -> Connection:
+    """Connect for reads that all see the database as it was at the first of them."""
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name != "sqlite" else {}
+    return engine.connect().execution_options(**options)
+
+
 def single_statements(db: SQLAlchemy) -> Session:
     """Return the session, each of whose statements is a transaction of its own on PostgreSQL.
 

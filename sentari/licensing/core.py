@@ -23,6 +23,7 @@ from sentari.licensing.snapshot import Snapshot
 from sentari.licensing.timekeeper import Timekeeper
 from sentari.licensing.vault import Vault
 from serverkit.clock import Clock
+from serverkit.database import one_moment
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,5 @@ def create_transport(settings: Settings, server_version: str) -> Transport:
 @contextmanager
 def reading() -> Iterator[Session]:
     """Open a transaction that sees one moment of the database, apart from the request's own."""
-    engine = db.engine
-    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name != "sqlite" else {}
-    with (
-        engine.connect().execution_options(**options) as connection,
-        Session(bind=connection) as session,
-    ):
+    with one_moment(db.engine) as connection, Session(bind=connection) as session:
         yield session

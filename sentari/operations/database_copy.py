@@ -13,7 +13,13 @@ from sentari.licensing.models import Lease
 from sentari.operations.standstill import OperationError, Standstill
 from serverkit import copying
 from serverkit.copying import Fingerprint
-from serverkit.database import engine_options, parse_database_url, prepare_engine, writable
+from serverkit.database import (
+    engine_options,
+    one_moment,
+    parse_database_url,
+    prepare_engine,
+    writable,
+)
 from serverkit.schema import Schema, one_at_a_time
 
 COPIED = "DATABASE_COPIED"
@@ -45,7 +51,7 @@ def copy_database(source: Engine, url: str, copying_: Copying) -> list[Fingerpri
         _make_tables(target, copying_)
         with one_at_a_time(target), writable(target.connect()) as connection, connection.begin():
             _refuse_rows(connection, copying_.metadata)
-            with source.connect() as origin:
+            with one_moment(source) as origin:
                 copying.copy_rows(
                     origin, connection, copying_.tables, lambda name: copying_.told(f"{name} ...")
                 )

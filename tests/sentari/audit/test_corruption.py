@@ -9,6 +9,9 @@ from flask import Flask
 from sentari.extensions import db
 from tests.conftest import add_user
 
+# PostgreSQL has its own tools and its own files.
+pytestmark = pytest.mark.sqlite
+
 ENTRIES = 40
 # A part of one entry as it stands in the file: action and target are neighbors.
 ENTRY = b"USER_CREATEDperson-20@example.com"

@@ -344,7 +344,16 @@ def test_an_edited_floor_is_tampering_until_a_fresh_reply(each_world: World, edi
     assert world.state == "active"
 
 
-@pytest.mark.parametrize("value", ["x'ff'", "CAST(x'ff' AS TEXT)", "1e308", "-1", "''"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x'ff'",
+        "CAST(x'ff' AS TEXT)",
+        pytest.param("1e308", marks=pytest.mark.sqlite),  # PostgreSQL finds it too long
+        "-1",
+        "''",
+    ],
+)
 @pytest.mark.parametrize("column", ["state", "mac"])
 def test_no_value_however_wild_keeps_the_last_verdict(
     world: World, column: str, value: str

@@ -28,6 +28,9 @@ from tests.sentari.inventory.scans import package, scan
 from tests.sentari.licensing.world import World
 from tests.sentari.operations.house import House, empty_tables
 
+# PostgreSQL has its own tools and its own files.
+pytestmark = pytest.mark.sqlite
+
 OTHER = "another secret of the tests, long enough too"
 
 

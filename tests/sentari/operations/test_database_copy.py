@@ -160,6 +160,7 @@ def test_a_source_of_another_schema_is_refused(house: House, new_url: str) -> No
     assert "flask --app app db upgrade" in copy(house, new_url).stderr
 
 
+@pytest.mark.sqlite
 def test_a_row_that_does_not_fit_leaves_the_target_empty(house: House, postgres: Postgres) -> None:
     url = postgres.create()
     house.fleet.enroll()
